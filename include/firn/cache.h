@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/** Reading a feature cache: a snapshot that stays valid while a writer appends. */
+#ifndef FIRN_CACHE_H
+#define FIRN_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/error.h"
+#include "firn/fingerprint.h"
+
+/** What became of a photograph. */
+enum firn_state {
+    FIRN_DONE = 1,    /**< its feature is in the cache */
+    FIRN_SKIPPED = 2, /**< not readable or refused by a limit; the next run tries again */
+    FIRN_CORRUPT = 3  /**< not decodable; tried again when the file changes */
+};
+
+/** How features are stored. */
+enum firn_store { FIRN_STORE_F32 = 0, FIRN_STORE_F16 = 1 };
+
+/** One photograph of the ledger. Pointers live as long as the snapshot. */
+struct firn_photo {
+    const char *root;       /**< directory the walk began at, absolute; "" for a file given by name */
+    const char *name;       /**< path below root (or absolute when root is ""); bytes, not UTF-8 */
+    const char *class_name; /**< first directory below a root that has classes, else NULL */
+    int label;              /**< index into firn_cache_class(), -1 without a class */
+    enum firn_state state;
+    const char *reason;     /**< why skipped or corrupt; "" when done */
+    uint64_t size;          /**< bytes of the file */
+    int64_t mtime_ns;       /**< its modification time */
+    uint8_t content[32];    /**< BLAKE2b-256 of its bytes; zero when it could not be read */
+};
+
+/** Totals. */
+struct firn_cache_stat {
+    size_t records;     /**< photographs whose feature is in the cache */
+    size_t skipped, corrupt;
+    size_t rows;        /**< distinct features stored (duplicates share one) */
+    int dim;            /**< length of a feature */
+    enum firn_store store;
+    size_t segments;    /**< files that hold blocks */
+    uint64_t bytes;     /**< size of the cache on disk */
+    uint64_t raw_bytes; /**< rows * dim * 4 */
+    size_t classes;
+    size_t runs;        /**< past runs recorded */
+};
+
+/** One past run of a writer. */
+struct firn_run {
+    int64_t start;      /**< unix time, seconds */
+    double seconds;     /**< wall time */
+    uint64_t done, failed, reused; /**< photographs */
+    uint64_t bytes_read;
+    int threads, batch;
+    char cpu[16];       /**< instruction set used; recorded, refuses nothing */
+    char version[16];   /**< of firn */
+    char slowest[16];   /**< the stage that bounded it */
+};
+
+struct firn_cache;
+
+/**
+ * Opens a snapshot of what is acknowledged now. FIRN_NOINPUT: no cache there; FIRN_DATA: damaged
+ * so that nothing can be read (single damaged blocks are left out and counted by firn_verify()).
+ * One snapshot may be used by several threads. Close it with firn_cache_close(); NULL is fine.
+ */
+int firn_cache_open(struct firn_cache **out, const char *dir, struct firn_error *err);
+void firn_cache_close(struct firn_cache *cache);
+
+void firn_cache_stat(const struct firn_cache *cache, struct firn_cache_stat *stat);
+const struct firn_fingerprint *firn_cache_fingerprint(const struct firn_cache *cache);
+
+/** Class names, sorted by code point; NULL beyond the last. */
+const char *firn_cache_class(const struct firn_cache *cache, size_t label);
+
+/** The i-th past run, oldest first; 0, or -FIRN_USAGE beyond the last. */
+int firn_cache_run(const struct firn_cache *cache, size_t i, struct firn_run *run);
+
+/**
+ * Photographs, newest entry of each path, in the order of torchvision's ImageFolder: by class
+ * index (no class first), then root, directory, file name.
+ */
+size_t firn_cache_count(const struct firn_cache *cache);
+void firn_cache_photo(const struct firn_cache *cache, size_t i, struct firn_photo *photo);
+
+/**
+ * The index of a photograph by path: absolute, or relative to its root, or any unambiguous tail of
+ * whole path components. -FIRN_NOINPUT when there is none, -FIRN_USAGE when several match.
+ */
+int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
+                    struct firn_error *err);
+
+/**
+ * The features of photographs index[0..n) into out[n][dim]. FIRN_NOINPUT: one has no feature;
+ * FIRN_DATA: its block is damaged.
+ */
+int firn_cache_features(const struct firn_cache *cache, const size_t *index, size_t n, float *out,
+                        struct firn_error *err);
+
+/** What verification found; one call for each damaged or suspicious place. */
+struct firn_finding {
+    const char *file;   /**< name inside the cache */
+    uint64_t offset;    /**< of the block */
+    uint64_t bytes;     /**< that cannot be used; 0 when unknown */
+    const char *what;   /**< one line: what is wrong and what is lost */
+    size_t photographs; /**< lost with it, 0 when unknown */
+};
+typedef void firn_finding_fn(void *user, const struct firn_finding *finding);
+
+struct firn_verify_result {
+    size_t segments, blocks, findings;
+    uint64_t bytes;
+};
+
+/**
+ * Checks every checksum, and that every photograph marked done has its feature; `full` also
+ * decompresses and checks the values (finite, not negative). 0 when nothing is wrong, -FIRN_DATA
+ * with findings.
+ */
+int firn_verify(const char *dir, int full, firn_finding_fn *report, void *user,
+                struct firn_verify_result *result, struct firn_error *err);
+
+#endif

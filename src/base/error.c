@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
+{
+    if (err) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(err->text, sizeof err->text, fmt, ap);
+        va_end(ap);
+        err->code = code;
+    }
+    return -(int)code;
+}
+
+int firn_fail_nomem(struct firn_error *err, const char *what)
+{
+    return firn_fail(err, FIRN_NOMEM, "out of memory for %s", what);
+}
+
+int firn_fail_in(struct firn_error *err, const char *fmt, ...)
+{
+    if (!err)
+        return -FIRN_INTERNAL;
+    char context[sizeof err->text], old[sizeof err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(context, sizeof context, fmt, ap);
+    va_end(ap);
+    memcpy(old, err->text, sizeof old);
+    /* A context that fills the buffer by itself would push the reason out: keep room for it. */
+    snprintf(err->text, sizeof err->text, "%.500s: %.500s", context, old);
+    return -(int)err->code;
+}

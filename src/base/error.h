@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/** Filling in `struct firn_error`. */
+#ifndef FIRN_SRC_BASE_ERROR_H
+#define FIRN_SRC_BASE_ERROR_H
+
+#include "firn/error.h"
+
+/**
+ * Describes a failure in `err` (may be NULL) and returns -code, so that a failing function ends in
+ * `return firn_fail(err, FIRN_IO, "%s: %s", path, strerror(errno));`
+ */
+int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** Out of memory while allocating `what`. */
+int firn_fail_nomem(struct firn_error *err, const char *what);
+
+/** Puts "context: " before the text of a failure that is passed on; returns -err->code. */
+int firn_fail_in(struct firn_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

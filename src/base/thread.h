@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/** Threads with names, and the clock. */
+#ifndef FIRN_SRC_BASE_THREAD_H
+#define FIRN_SRC_BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+/**
+ * Starts a thread called `name` (at most 15 characters show in ps and top) with every signal
+ * blocked: signals are the main thread's business. Returns 0 or -errno.
+ */
+int firn_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg);
+
+/** CLOCK_MONOTONIC in nanoseconds. */
+int64_t firn_now_ns(void);
+
+/** CPU time of the calling thread in nanoseconds. */
+int64_t firn_thread_cpu_ns(void);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/** The one writer of a cache. Acknowledged means: fdatasync has returned. */
+#ifndef FIRN_SRC_CACHE_WRITER_H
+#define FIRN_SRC_CACHE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/cache.h"
+#include "firn/error.h"
+#include "firn/fingerprint.h"
+
+struct firn_writer;
+
+/**
+ * Opens `dir` for writing, creating it when absent, and takes its lock until firn_writer_close().
+ * A segment that a killed writer left behind is sealed at its last whole block. FIRN_LOCKED names
+ * the holder; FIRN_CONFIG names what differs between the cache's fingerprint and `fp`;
+ * FIRN_CANTCREATE; FIRN_IO.
+ */
+int firn_writer_open(struct firn_writer **out, const char *dir, const struct firn_fingerprint *fp,
+                     int dim, enum firn_store store, struct firn_error *err);
+
+/**
+ * Declares a root (absolute path, or "" for files given by name) and its class names (sorted; none
+ * for a root without sub-directories); *id is for struct firn_record. Declaring it again with
+ * other classes supersedes. Written with the next commit when it is new.
+ */
+int firn_writer_root(struct firn_writer *w, const char *root, const char *const *classes,
+                     size_t n_classes, uint32_t *id, struct firn_error *err);
+
+/** What the cache knows of a photograph before it is read. */
+enum firn_known {
+    FIRN_UNKNOWN,      /**< never seen, changed since, or skipped last time: work */
+    FIRN_KNOWN_DONE,   /**< same size and times, feature present */
+    FIRN_KNOWN_CORRUPT /**< same size and times, known not to decode */
+};
+enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const char *name,
+                                  uint64_t size, int64_t mtime_ns, int64_t ctime_ns);
+
+/** True when a feature of these file contents is stored already. Any thread may ask. */
+bool firn_writer_has(struct firn_writer *w, const uint8_t content[32]);
+
+/** One photograph's outcome, as the sink hands it over. */
+struct firn_record {
+    uint32_t root;         /**< from firn_writer_root() */
+    const char *name;      /**< path below it */
+    uint64_t size;         /**< of the file */
+    int64_t mtime_ns, ctime_ns;
+    enum firn_state state;
+    const char *reason;    /**< "" when done; cut at 255 bytes */
+    uint8_t content[32];   /**< BLAKE2b-256 of the bytes that were decoded */
+    const float *feature;  /**< [dim] when done; NULL when firn_writer_has() said it is stored */
+};
+
+/** Copies the record into the growing block; nothing is on disk yet. */
+int firn_writer_add(struct firn_writer *w, const struct firn_record *record,
+                    struct firn_error *err);
+
+/** How many added records await the next commit. */
+size_t firn_writer_pending(const struct firn_writer *w);
+
+/** Writes and syncs all that was added: when it returns 0, that is acknowledged. */
+int firn_writer_commit(struct firn_writer *w, struct firn_error *err);
+
+/** Remembers a run for `firn stat`; on disk with the next commit. */
+int firn_writer_run(struct firn_writer *w, const struct firn_run *run, struct firn_error *err);
+
+/** Commits, seals the segment, unlocks, frees (always). NULL is fine. */
+int firn_writer_close(struct firn_writer *w, struct firn_error *err);
+
+#endif
