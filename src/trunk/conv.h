@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * One convolution of the trunk with its weights packed for one algorithm.
+ *
+ * Activations are float32 NHWC, dense (channels contiguous, then columns, rows, images), 64-byte
+ * aligned at the first image, with FIRN_CONV_SLACK readable bytes behind the last.
+ */
+#ifndef FIRN_SRC_TRUNK_CONV_H
+#define FIRN_SRC_TRUNK_CONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "trunk/kernels.h"
+
+/** A kernel may read this far behind an activation buffer, so that it needs no narrow loads. */
+#define FIRN_CONV_SLACK 64
+
+/** What a convolution computes. Square kernels, the same stride and zero padding on both axes. */
+struct firn_conv_shape {
+    int h, w;      /**< the input map */
+    int cin, cout; /**< channels in and out */
+    int kernel, stride, pad, groups;
+    bool relu; /**< ReLU behind the bias (and the residual) */
+};
+
+/** Rows and columns of the output map. */
+static inline int firn_conv_out_h(const struct firn_conv_shape *s)
+{
+    return (s->h + 2 * s->pad - s->kernel) / s->stride + 1;
+}
+static inline int firn_conv_out_w(const struct firn_conv_shape *s)
+{
+    return (s->w + 2 * s->pad - s->kernel) / s->stride + 1;
+}
+
+/** Multiply-adds of the definition, per image: what ratios to the "direct roof" count. */
+static inline double firn_conv_direct_macs(const struct firn_conv_shape *s)
+{
+    return (double)firn_conv_out_h(s) * firn_conv_out_w(s) * s->cout * (s->cin / s->groups) *
+           s->kernel * s->kernel;
+}
+
+/** The arguments of one run. */
+struct firn_conv_call {
+    const float *in;       /**< [n][h][w][cin] */
+    const float *residual; /**< [n][oh][ow][cout], added before the ReLU, or NULL; may equal out */
+    float *out;            /**< [n][oh][ow][cout]; does not overlap `in` */
+    int n;                 /**< images, at least 1 */
+    void *scratch;         /**< scratch(op, n) bytes, 64-byte aligned, contents arbitrary */
+};
+
+/**
+ * Packed weights and the chosen algorithm. Immutable after its constructor: any number of threads
+ * may run it at once, each with its own scratch. An algorithm embeds this as its first member.
+ *
+ * run() gives every image the same bits whatever `n` is and wherever in the batch it stands, cannot
+ * fail and allocates nothing.
+ */
+struct firn_conv_op {
+    struct firn_conv_shape shape;
+    const char *algorithm; /**< static text for reports: "gemm", "direct", "wino 5+5+4", ... */
+    size_t bytes;          /**< packed weights and bias */
+    double macs;           /**< multiply-adds really executed, per image, padding included */
+    void (*run)(const struct firn_conv_op *op, const struct firn_conv_call *call);
+    size_t (*scratch)(const struct firn_conv_op *op, int n); /**< grows with n */
+    void (*destroy)(struct firn_conv_op *op);
+};
+
+/**
+ * Constructors: all take the folded weights as OIHW ([cout][cin / groups][kernel][kernel]) and
+ * cout biases, copy what they need, and return the op in *out. They return 0, -FIRN_NOMEM, or
+ * FIRN_CONV_UNSUITED (positive, *out is NULL) where the algorithm is not for this shape. `kernels`
+ * outlives the op.
+ */
+#define FIRN_CONV_UNSUITED 1
+
+typedef int firn_conv_create_fn(struct firn_conv_op **out, const struct firn_conv_shape *shape,
+                                const float *weight, const float *bias,
+                                const struct firn_kernels *kernels);
+
+/** The definition, in plain loops; any shape. */
+firn_conv_create_fn firn_conv_create_direct;
+
+/** Matrix product with the gathered input (none gathered for 1x1 stride 1); groups == 1. */
+firn_conv_create_fn firn_conv_create_gemm;
+
+/** 3x3 (or 1x1) with few channels a group: ResNeXt. */
+firn_conv_create_fn firn_conv_create_grouped;
+
+/** Winograd's minimal filtering, stride 2 and 7x7 by polyphase; groups == 1. */
+firn_conv_create_fn firn_conv_create_wino;
+
+/** NULL is fine. */
+static inline void firn_conv_destroy(struct firn_conv_op *op)
+{
+    if (op)
+        op->destroy(op);
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "trunk/kernels.h"
+
+#include <string.h>
+
+void firn_gemm_pack(const float *b, ptrdiff_t ldb, int k, int n, float *panels)
+{
+    for (int j = 0; j < n; j += FIRN_PANEL)
+        for (int p = 0; p < k; p++, panels += FIRN_PANEL)
+            memcpy(panels, b + p * ldb + j, FIRN_PANEL * sizeof *panels);
+}
+
+/* Bias, residual and ReLU of one row of a panel, in this order. */
+static void finish_row(const struct firn_gemm *g, const float *sum, int i, int j)
+{
+    float *c = g->c + i * g->ldc + j;
+    for (int x = 0; x < FIRN_PANEL; x++) {
+        float v = sum[x];
+        if (g->bias)
+            v += g->bias[j + x];
+        if (g->residual)
+            v += g->residual[i * g->ldc + j + x];
+        c[x] = g->relu && v < 0 ? 0.0f : v;
+    }
+}
+
+static void gemm(const struct firn_gemm *g)
+{
+    for (int j = 0; j < g->n; j += FIRN_PANEL) {
+        const float *panel = g->b + (ptrdiff_t)j * g->k;
+        for (int i = 0; i < g->m; i++) {
+            const float *a = g->a + i * g->lda;
+            float sum[FIRN_PANEL] = {0};
+            for (int p = 0; p < g->k; p++)
+                for (int x = 0; x < FIRN_PANEL; x++)
+                    sum[x] += a[p] * panel[p * FIRN_PANEL + x];
+            finish_row(g, sum, i, j);
+        }
+    }
+}
+
+void firn_gemm_kernels_generic(struct firn_kernels *kernels)
+{
+    kernels->gemm = gemm;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The one table of inner loops per instruction set. It is filled with the generic C versions first,
+ * which are the specification; each level the processor has then overrides what it does better.
+ */
+#ifndef FIRN_SRC_TRUNK_KERNELS_H
+#define FIRN_SRC_TRUNK_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+/** Columns of a weight panel: two AVX2 registers, four SSE or NEON registers. */
+#define FIRN_PANEL 16
+
+/**
+ * C[m][n] = A[m][k] * B, then + bias[n], + residual[m][n], ReLU, each where wanted. B is packed in
+ * panels: [n / 16][k][16] (see firn_gemm_pack()), n a multiple of 16. Every element of C is one
+ * chain of k multiply-adds in rising order of k, started at zero: the bits do not depend on m.
+ * ReLU everywhere is `v < 0 ? 0 : v`: a NaN goes through, to be found in the feature.
+ */
+struct firn_gemm {
+    int m, n, k;
+    const float *a;
+    ptrdiff_t lda; /**< floats from row to row of A */
+    const float *b;
+    float *c;
+    ptrdiff_t ldc;         /**< floats from row to row of C and of the residual */
+    const float *bias;     /**< [n] or NULL */
+    const float *residual; /**< as C, may equal c; or NULL */
+    bool relu;
+};
+
+/** The arguments of the convolution kernel for narrow groups; see grouped.c. */
+struct firn_grouped;
+
+/** The inner loops of Winograd's transforms; see wino.h. */
+struct firn_wino_kernels;
+
+struct firn_kernels {
+    enum firn_cpu cpu; /**< the level this table was filled for */
+
+    void (*gemm)(const struct firn_gemm *g);
+
+    /** rgb bytes to floats through table[channel][byte]. */
+    void (*normalise)(const uint8_t *rgb, size_t pixels, const float table[3][256], float *out);
+
+    /** 3x3 maximum, stride 2, padding 1, of one map [h][w][c], c a multiple of 16. */
+    void (*max_pool)(const float *in, int h, int w, int c, float *out);
+
+    /** out[c] = mean over `pixels` of in[pixels][c], c a multiple of 16. */
+    void (*average)(const float *in, int pixels, int c, float *out);
+
+    void (*grouped)(const struct firn_grouped *g);
+
+    const struct firn_wino_kernels *wino;
+};
+
+/** The table for `cpu`: everything up to that level of this architecture. */
+void firn_kernels_choose(struct firn_kernels *kernels, enum firn_cpu cpu);
+
+/** Packs a row-major [k][n] (row stride ldb) matrix into [n / 16][k][16] panels, n % 16 == 0. */
+void firn_gemm_pack(const float *b, ptrdiff_t ldb, int k, int n, float *panels);
+
+/* Each overrides its part of the table; called by firn_kernels_choose() in rising order. */
+void firn_gemm_kernels_generic(struct firn_kernels *kernels);
+void firn_wino_kernels_generic(struct firn_kernels *kernels);
+void firn_map_kernels_generic(struct firn_kernels *kernels);
+void firn_gemm_kernels_avx2(struct firn_kernels *kernels);
+void firn_wino_kernels_avx2(struct firn_kernels *kernels);
+void firn_map_kernels_avx2(struct firn_kernels *kernels);
+
+#endif
