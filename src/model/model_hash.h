@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/** The identity of a network: what its tensors hold, not how a file wraps them. */
+#ifndef FIRN_SRC_MODEL_MODEL_HASH_H
+#define FIRN_SRC_MODEL_MODEL_HASH_H
+
+#include "model/family.h"
+
+/**
+ * BLAKE2b-256 in hexadecimal over the trunk's tensors in canonical order, each as the line
+ * "NAME DIM DIM ...\n" and its float32 numbers, little-endian: `trunk` over convolution weights,
+ * gamma and beta; `batchnorm` over running means and variances.
+ */
+void firn_network_hash(const struct firn_network *network, char trunk[65], char batchnorm[65]);
+
+#endif
