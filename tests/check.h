@@ -13,8 +13,8 @@ static int check_failed;
     do {                                                                                           \
         if (!(cond)) {                                                                             \
             check_failed++;                                                                        \
-            fprintf(stderr, "%s:%d: %s: check failed: %s ", __FILE__, __LINE__, __func__, #cond);  \
-            fprintf(stderr, "" __VA_ARGS__);                                                       \
+            fprintf(stderr, "%s:%d: %s: check failed: %s", __FILE__, __LINE__, __func__, #cond);   \
+            fprintf(stderr, " " __VA_ARGS__);                                                      \
             fputc('\n', stderr);                                                                   \
         }                                                                                          \
     } while (0)
