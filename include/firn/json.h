@@ -24,7 +24,7 @@ void firn_json_end_array(struct firn_json *j);
 /** Bytes that are not UTF-8 become U+FFFD; NULL becomes null. */
 void firn_json_string(struct firn_json *j, const char *key, const char *value);
 void firn_json_int(struct firn_json *j, const char *key, int64_t value);
-/** Not finite becomes null. Shortest text that reads back as the same double. */
+/** Not finite becomes null. The fewest of 17 digits that read back as the same double. */
 void firn_json_number(struct firn_json *j, const char *key, double value);
 void firn_json_bool(struct firn_json *j, const char *key, bool value);
 

@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/** Names of files come from anywhere: a newline or a terminal's escape must not get through. */
+static void make_one_line(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++)
+        if (*p < 0x20 || *p == 0x7F)
+            *p = '?';
+}
+
 int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
 {
     if (err) {
@@ -12,6 +20,7 @@ int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
+        make_one_line(err->text);
         err->code = code;
     }
     return -(int)code;
@@ -34,5 +43,6 @@ int firn_fail_in(struct firn_error *err, const char *fmt, ...)
     memcpy(old, err->text, sizeof old);
     /* A context that fills the buffer by itself would push the reason out: keep room for it. */
     snprintf(err->text, sizeof err->text, "%.500s: %.500s", context, old);
+    make_one_line(err->text);
     return -(int)err->code;
 }
