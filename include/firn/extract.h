@@ -70,4 +70,11 @@ struct firn_extract_options {
 int firn_extract(const struct firn_extract_options *options, struct firn_progress *result,
                  struct firn_error *err);
 
+/**
+ * The fingerprint that firn_extract() would use with these options (of which only model, resize,
+ * crop, store and cpu matter); loads the weights and touches no cache.
+ */
+int firn_extract_fingerprint(const struct firn_extract_options *options,
+                             struct firn_fingerprint *fingerprint, struct firn_error *err);
+
 #endif
