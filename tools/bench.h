@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/** The parts of `firn bench`. */
+#ifndef FIRN_TOOLS_BENCH_H
+#define FIRN_TOOLS_BENCH_H
+
+#include "cli.h"
+
+/** What a part may need; each adds keys to the JSON, or prints text when `json` is NULL. */
+struct firn_bench {
+    struct firn_json *json;
+    const char *model; /**< for the trunk */
+    const char *path;  /**< a cache for "cache", a photograph for "pixels", or NULL: draws its own */
+    double seconds;    /**< how long to measure each thing */
+};
+
+int firn_bench_pixels(const struct firn_bench *b, struct firn_error *err);
+int firn_bench_cache(const struct firn_bench *b, struct firn_error *err);
+
+/** CLOCK_MONOTONIC, seconds. */
+double firn_bench_now(void);
+
+/** A directory of its own below $TMPDIR, malloc'ed; NULL with `err` filled. */
+char *firn_bench_directory(struct firn_error *err);
+
+/** Removes it with all that is in it, and frees the name. */
+void firn_bench_remove(char *directory);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/** What the verbs of the `firn` program share: their shape, options, messages, the terminal. */
+#ifndef FIRN_TOOLS_CLI_H
+#define FIRN_TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "firn/error.h"
+#include "firn/json.h"
+
+/** What an option's value is, and what `value` points to. */
+enum firn_opt_kind {
+    FIRN_OPT_END = 0, /**< ends a table */
+    FIRN_OPT_FLAG,    /**< bool: given or not */
+    FIRN_OPT_TEXT,    /**< const char *: as typed */
+    FIRN_OPT_COUNT,   /**< int: a positive number */
+    FIRN_OPT_CHOICE   /**< int: 1 + index into `choices`, 0 when not given */
+};
+
+/** One option of a verb; a table of them ends with a zeroed entry. */
+struct firn_opt {
+    enum firn_opt_kind kind;
+    int letter;                 /**< short form, 0 for none */
+    const char *name;           /**< long form */
+    const char *arg;            /**< what the help calls the value; NULL for a flag */
+    const char *help;           /**< one line, the default in brackets */
+    void *value;                /**< filled in when the option is given */
+    const char *const *choices; /**< NULL-terminated, for FIRN_OPT_CHOICE */
+};
+
+/** One verb of the program. */
+struct firn_verb {
+    const char *name;
+    const char *args;    /**< behind the name in the usage line */
+    const char *summary; /**< half a line for the list of verbs */
+    const char *more;    /**< paragraphs for --help, each line ended; may be NULL */
+    int min_args, max_args; /**< arguments that are not options; max -1: any number */
+    int (*run)(const struct firn_verb *verb, int argc, char **argv); /**< gives the exit status */
+};
+
+extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, firn_verb_show,
+    firn_verb_verify, firn_verb_export, firn_verb_why, firn_verb_model, firn_verb_preview,
+    firn_verb_bench;
+
+/** -q and -v, which every verb takes. */
+extern bool firn_cli_quiet, firn_cli_verbose;
+
+/** Nothing more to do but to run. */
+#define FIRN_CLI_GO (-1)
+
+/**
+ * Reads the options of `verb` into the places that `opts` names (-h, -q and -v come by themselves)
+ * and leaves the other arguments in (*argv)[0..*argc). FIRN_CLI_GO, or the exit status when the
+ * help was shown or the usage is wrong (which has been said).
+ */
+int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, int *argc,
+                   char ***argv);
+
+/** Says on stderr what is wrong with the arguments and where help is; returns FIRN_USAGE. */
+int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** The entry of `names` (NULL-terminated) that is nearest to a mistyped `word`, or NULL. */
+const char *firn_cli_nearest(const char *word, const char *const *names);
+
+/** "firn: ..." on stderr, control characters escaped: one line whatever a path holds. */
+void firn_cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** The same for news that -q silences. */
+void firn_cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Says what failed; returns the exit status. */
+int firn_cli_fail(const struct firn_error *err);
+
+/** Ends standard output: FIRN_OK, or FIRN_IO (said, unless the reader has gone away). */
+int firn_cli_flush(void);
+
+/** Prints the JSON with a newline on stdout and frees it. */
+int firn_cli_print_json(struct firn_json *json);
+
+/**
+ * Prints text of unknown origin (a path, a reason). On a terminal, control characters and bytes
+ * that are not UTF-8 come as \n, \x1b, ...: they cannot move the cursor or forge lines. Elsewhere
+ * the bytes are raw. Returns the columns it takes, counting a character as one.
+ */
+int firn_cli_put(FILE *out, const char *text);
+
+/** Colours of `out`'s terminal, or "" where there is none or NO_COLOR is set. */
+enum firn_colour { FIRN_PLAIN, FIRN_RED, FIRN_YELLOW, FIRN_GREEN, FIRN_BOLD, FIRN_DIM };
+const char *firn_cli_colour(FILE *out, enum firn_colour colour);
+
+/** "12 bytes", "3.4 kB", "1.2 GB" (decimal units). */
+const char *firn_cli_bytes(char text[32], double bytes);
+
+/** "0:07", "12:34", "1:02:03". */
+const char *firn_cli_clock(char text[32], double seconds);
+
+#endif

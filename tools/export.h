@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/** What the output formats of `firn export` share. */
+#ifndef FIRN_TOOLS_EXPORT_H
+#define FIRN_TOOLS_EXPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/cache.h"
+#include "output.h"
+
+/** What is to be written: the photographs that have a feature, in ImageFolder's order. */
+struct firn_export {
+    const struct firn_cache *cache;
+    const size_t *index; /**< of each photograph in the cache */
+    size_t n;
+    int dim;
+    size_t classes;
+    char *fingerprint;   /**< as a JSON object */
+};
+
+/** A format: writes everything into `out`; write errors stay in `out`, others come in `err`. */
+typedef int firn_export_fn(const struct firn_export *e, struct firn_output *out,
+                           struct firn_error *err);
+firn_export_fn firn_export_npz, firn_export_npy, firn_export_safetensors, firn_export_csv;
+
+/** Gets `n` features that follow each other, rows first to first + n. */
+typedef void firn_export_rows_fn(void *user, size_t first, const float *features, size_t n);
+
+/** Brings all features, some at a time: memory does not grow with the cache. */
+int firn_export_rows(const struct firn_export *e, firn_export_rows_fn *put, void *user,
+                     struct firn_error *err);
+
+/** The label of each row, as above. */
+typedef void firn_export_labels_fn(void *user, const int64_t *labels, size_t n);
+void firn_export_labels(const struct firn_export *e, firn_export_labels_fn *put, void *user);
+
+/**
+ * The header of numpy's format 1.0 for an array of `descr` ("<f4") and `shape` ("(3, 4)"), padded
+ * so that the data begin at a multiple of 64; returns its length.
+ */
+size_t firn_npy_header(char header[256], const char *descr, const char *shape);
+
+#endif

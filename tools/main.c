@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The `firn` program: finds the verb and runs it.
+ *
+ *   main.c        the table of verbs, help, version
+ *   cli.h         what verbs share: options.c (command line), terminal.c (messages, colour)
+ *   VERB.c        one verb each: extract ls stat show verify export why model preview bench
+ *   progress.c    extract's progress line and summary
+ *   export_*.c    one output format each, on output.c (temporary file, then rename)
+ *   samples.c     the sample photographs of tools/quickstart, with jpeg_encode.c
+ */
+#include "cli.h"
+
+#include <signal.h>
+#include <string.h>
+
+static const struct firn_verb *const verbs[] = {
+    &firn_verb_extract, &firn_verb_ls,  &firn_verb_stat,  &firn_verb_show,    &firn_verb_verify,
+    &firn_verb_export,  &firn_verb_why, &firn_verb_model, &firn_verb_preview, &firn_verb_bench,
+};
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
+
+/** Verbs of the whole design that this version does not have: said plainly, never half done. */
+static const char *const later[] = {"watch",  "status",  "pause", "resume", "rescan", "stop",
+                                    "repair", "compact", "bn",    "probe",  NULL};
+
+static void list_verbs(FILE *out)
+{
+    fprintf(out, "Usage: firn VERB [options] ...\n"
+                 "Turns a directory of photographs into a durable cache of ResNet features.\n\n");
+    for (size_t i = 0; i < VERBS; i++) {
+        fprintf(out, "  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
+    }
+    fprintf(out, "\n'firn help VERB' shows the options of a verb, 'firn --version' the version.\n"
+                 "First run:  firn extract -m untrained:resnet18 -o features.firn PHOTOGRAPHS\n");
+}
+
+static const struct firn_verb *find(const char *name)
+{
+    for (size_t i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i]->name, name) == 0) {
+            return verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    for (size_t i = 0; later[i]; i++) {
+        if (strcmp(later[i], name) == 0) {
+            firn_cli_warn("'%s' is not part of this version", name);
+            return FIRN_USAGE;
+        }
+    }
+    const char *names[VERBS + 1] = {NULL};
+    for (size_t i = 0; i < VERBS; i++) {
+        names[i] = verbs[i]->name;
+    }
+    const char *nearest = firn_cli_nearest(name, names);
+    if (nearest) {
+        firn_cli_warn("'%s' is not a verb, did you mean '%s'?", name, nearest);
+    } else {
+        firn_cli_warn("'%s' is not a verb; 'firn help' lists them", name);
+    }
+    return FIRN_USAGE;
+}
+
+static int run(const char *name, int argc, char **argv)
+{
+    const struct firn_verb *verb = find(name);
+    if (!verb) {
+        return unknown_verb(name);
+    }
+    int status = verb->run(verb, argc, argv);
+    int flushed = firn_cli_flush();
+    return status ? status : flushed;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 3) {
+        list_verbs(stdout);
+        return firn_cli_flush();
+    }
+    char *again[] = {argv[2], (char[]){"--help"}, NULL};
+    return run(argv[2], 2, again);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_DFL); /* may come ignored; `firn ls | head` is to end quietly */
+    if (argc < 2) {
+        list_verbs(stderr);
+        return FIRN_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        return help(argc, argv);
+    }
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {
+        printf("firn %s\n", FIRN_VERSION);
+        return firn_cli_flush();
+    }
+    if (word[0] == '-') {
+        firn_cli_warn("unknown option '%s'; usage: firn VERB [options] ..., see 'firn help'", word);
+        return FIRN_USAGE;
+    }
+    return run(word, argc - 1, argv + 1);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "output.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The one unfinished file, for the signal handler: an interrupted export leaves nothing behind. */
+static char *volatile unfinished;
+
+static void on_signal(int number)
+{
+    if (unfinished) {
+        unlink(unfinished);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void watch(char *temp)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    unfinished = temp;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+        signal(signals[i], temp ? on_signal : SIG_DFL);
+    }
+}
+
+int firn_output_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    err->code = code;
+    vsnprintf(err->text, sizeof(err->text), fmt, args);
+    va_end(args);
+    return -(int)code;
+}
+
+static void release(struct firn_output *out)
+{
+    watch(NULL);
+    if (out->file) {
+        fclose(out->file);
+    }
+    free(out->path);
+    free(out->temp);
+    *out = (struct firn_output){0};
+}
+
+int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err)
+{
+    struct stat st;
+    *out = (struct firn_output){0};
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return firn_output_fail(err, FIRN_CANTCREATE,
+                                "%s: exists and is not a regular file; give another name", path);
+    }
+    out->path = strdup(path);
+    if (!out->path || asprintf(&out->temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
+        free(out->path);
+        return firn_output_fail(err, FIRN_NOMEM, "out of memory");
+    }
+    out->file = fopen(out->temp, "wbx");
+    if (!out->file) {
+        int code = errno;
+        release(out);
+        return firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", path,
+                                strerror(code));
+    }
+    watch(out->temp);
+    return 0;
+}
+
+void firn_output_write(struct firn_output *out, const void *bytes, size_t n)
+{
+    if (!out->failure && fwrite(bytes, 1, n, out->file) != n) {
+        out->failure = errno ? errno : EIO;
+    }
+    out->offset += n;
+}
+
+void firn_output_patch(struct firn_output *out, uint64_t offset, const void *bytes, size_t n)
+{
+    if (!out->failure && (fseeko(out->file, (off_t)offset, SEEK_SET) ||
+                          fwrite(bytes, 1, n, out->file) != n ||
+                          fseeko(out->file, (off_t)out->offset, SEEK_SET))) {
+        out->failure = errno ? errno : EIO;
+    }
+}
+
+int firn_output_commit(struct firn_output *out, struct firn_error *err)
+{
+    if (!out->failure && (fflush(out->file) || fsync(fileno(out->file)))) {
+        out->failure = errno;
+    }
+    if (!out->failure && rename(out->temp, out->path)) {
+        out->failure = errno;
+    }
+    int result = 0;
+    if (out->failure) {
+        unlink(out->temp);
+        result = firn_output_fail(err, FIRN_IO, "%s: cannot write: %s; nothing was left behind",
+                                  out->path, strerror(out->failure));
+    }
+    release(out);
+    return result;
+}
+
+void firn_output_discard(struct firn_output *out)
+{
+    unlink(out->temp);
+    release(out);
+}

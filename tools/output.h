@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/** A file that appears whole or not at all: written under another name, synced, then renamed. */
+#ifndef FIRN_TOOLS_OUTPUT_H
+#define FIRN_TOOLS_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "firn/error.h"
+
+struct firn_output {
+    FILE *file;
+    char *path;      /**< what it will be called; owned */
+    char *temp;      /**< what it is called now; owned */
+    uint64_t offset; /**< bytes written so far */
+    int failure;     /**< errno of the first write that failed: later ones do nothing */
+};
+
+/** Begins. On failure nothing is left behind and nothing need be discarded. */
+int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err);
+
+/** Appends; a failure is kept for firn_output_commit(). */
+void firn_output_write(struct firn_output *out, const void *bytes, size_t n);
+
+/** Overwrites `n` bytes that were written before, at `offset`. */
+void firn_output_patch(struct firn_output *out, uint64_t offset, const void *bytes, size_t n);
+
+/** Syncs and renames, or removes what was written and says why. Frees in both cases. */
+int firn_output_commit(struct firn_output *out, struct firn_error *err);
+
+/** Removes what was written and frees. */
+void firn_output_discard(struct firn_output *out);
+
+/** Fills in `err`; returns -code. */
+int firn_output_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "photo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *firn_photo_state(enum firn_state state)
+{
+    return state == FIRN_DONE ? "done" : state == FIRN_SKIPPED ? "skipped" : "corrupt";
+}
+
+char *firn_photo_path(const struct firn_photo *photo)
+{
+    char *path = NULL;
+    const char *root = photo->root;
+    size_t n = strlen(root);
+    const char *slash = n && root[n - 1] != '/' ? "/" : "";
+    return asprintf(&path, "%s%s%s", root, slash, photo->name) < 0 ? NULL : path;
+}
+
+static void hex(const uint8_t *bytes, size_t n, char *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
+void firn_photo_json(struct firn_json *j, const struct firn_photo *photo)
+{
+    char content[65];
+    char *path = firn_photo_path(photo);
+    hex(photo->content, sizeof(photo->content), content);
+    firn_json_string(j, "path", path);
+    firn_json_string(j, "root", photo->root);
+    firn_json_string(j, "name", photo->name);
+    firn_json_string(j, "class", photo->class_name);
+    firn_json_int(j, "label", photo->label);
+    firn_json_string(j, "state", firn_photo_state(photo->state));
+    firn_json_string(j, "reason", photo->reason);
+    firn_json_int(j, "size", (int64_t)photo->size);
+    firn_json_number(j, "mtime", (double)photo->mtime_ns / 1e9);
+    firn_json_string(j, "content", content);
+    free(path);
+}
+
+void firn_fingerprint_json(struct firn_json *j, const char *key, const struct firn_fingerprint *fp)
+{
+    firn_json_object(j, key);
+    for (int i = 0; i < FIRN_PARTS; i++) {
+        firn_json_string(j, firn_part_names[i], fp->part[i]);
+    }
+    firn_json_end_object(j);
+}
+
+/* "key=value key=value" becomes "key value, key value", broken at 80 columns. */
+static void print_part(const char *part)
+{
+    char text[sizeof((struct firn_fingerprint){0}.part[0])];
+    int column = 0;
+    char *save = NULL;
+    snprintf(text, sizeof(text), "%s", part);
+    for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+        int width = (int)strlen(word) + 2;
+        if (column && column + width > 62) {
+            printf(",\n%16s", "");
+            column = 0;
+        } else if (column) {
+            printf(", ");
+        }
+        word[strcspn(word, "=")] = strchr(word, '=') ? ' ' : '\0';
+        column += printf("%s", word);
+    }
+    putchar('\n');
+}
+
+void firn_fingerprint_print(const struct firn_fingerprint *fp)
+{
+    puts("fingerprint");
+    for (int i = 0; i < FIRN_PARTS; i++) {
+        printf("  %-12s  ", firn_part_names[i]);
+        print_part(fp->part[i]);
+    }
+}

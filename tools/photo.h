@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/** One photograph of a cache as the verbs show it. */
+#ifndef FIRN_TOOLS_PHOTO_H
+#define FIRN_TOOLS_PHOTO_H
+
+#include "cli.h"
+#include "firn/cache.h"
+
+/** "done", "skipped", "corrupt". */
+const char *firn_photo_state(enum firn_state state);
+
+/** The absolute path, malloc'ed; NULL when memory is out. */
+char *firn_photo_path(const struct firn_photo *photo);
+
+/** Members of the current JSON object: path, root, name, class, label, state, ... */
+void firn_photo_json(struct firn_json *j, const struct firn_photo *photo);
+
+/** The fingerprint as a JSON object of four strings. */
+void firn_fingerprint_json(struct firn_json *j, const char *key, const struct firn_fingerprint *fp);
+
+/** The fingerprint as indented text on stdout. */
+void firn_fingerprint_print(const struct firn_fingerprint *fp);
+
+#endif
