@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/roots.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "pipeline/walk.h"
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Appends a copy of `text` to a list that has room for 2^k entries. */
+static bool append(char ***list, size_t *n, const char *text)
+{
+    if ((*n & (*n - 1)) == 0) {
+        char **more = realloc(*list, (*n ? *n * 2 : 1) * sizeof **list);
+        if (!more)
+            return false;
+        *list = more;
+    }
+    (*list)[*n] = strdup(text);
+    return (*list)[*n] && ++*n;
+}
+
+static void clear_list(char **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
+}
+
+static int list_entry(struct firn_root *root, DIR *dir, const struct dirent *entry,
+                      struct firn_error *err)
+{
+    struct stat st;
+    const char *name = entry->d_name;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return 0;
+    if (fstatat(dirfd(dir), name, &st, 0) == 0 && S_ISDIR(st.st_mode)) {
+        if (!append(&root->classes, &root->n_classes, name))
+            return firn_fail_nomem(err, "the names of classes");
+    } else if (firn_is_photograph(name)) {
+        root->ignored++;
+    }
+    return 0;
+}
+
+static int list_classes(struct firn_root *root, struct firn_error *err)
+{
+    DIR *dir = opendir(root->path);
+    if (!dir)
+        return firn_fail(err, FIRN_NOINPUT, "%s: %s", root->path, strerror(errno));
+    int status = 0;
+    struct dirent *entry;
+    while (!status && (errno = 0, entry = readdir(dir)))
+        status = list_entry(root, dir, entry, err);
+    if (!status && errno)
+        status = firn_fail(err, FIRN_NOINPUT, "%s: %s", root->path, strerror(errno));
+    closedir(dir);
+    if (root->n_classes)
+        qsort(root->classes, root->n_classes, sizeof *root->classes, by_bytes);
+    else
+        root->ignored = 0; /* no classes, so nothing stands beside them */
+    return status;
+}
+
+static int add_directory(struct firn_roots *roots, const char *path, struct firn_error *err)
+{
+    char real[PATH_MAX];
+    if (!realpath(path, real))
+        return firn_fail(err, FIRN_NOINPUT, "%s: %s", path, strerror(errno));
+    for (size_t i = 0; i < roots->n; i++)
+        if (strcmp(roots->root[i].path, real) == 0)
+            return 0;
+    struct firn_root *root = &roots->root[roots->n];
+    *root = (struct firn_root){.path = strdup(real)};
+    if (!root->path)
+        return firn_fail_nomem(err, "the names of directories");
+    roots->n++;
+    return list_classes(root, err);
+}
+
+static int add_path(struct firn_roots *roots, const char *path, struct firn_error *err)
+{
+    struct stat st;
+    char name[PATH_MAX];
+    if (stat(path, &st) != 0)
+        return firn_fail(err, FIRN_NOINPUT, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return add_directory(roots, path, err);
+    if (!firn_absolute(path, name))
+        return firn_fail(err, FIRN_NOINPUT, "%s: %s", path, strerror(ENAMETOOLONG));
+    if (!append(&roots->file, &roots->n_files, name))
+        return firn_fail_nomem(err, "the names of files");
+    return 0;
+}
+
+int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_t n,
+                       struct firn_error *err)
+{
+    *roots = (struct firn_roots){.root = calloc(n ? n : 1, sizeof *roots->root)};
+    if (!roots->root)
+        return firn_fail_nomem(err, "the names of directories");
+    int status = 0;
+    for (size_t i = 0; i < n && !status; i++)
+        status = add_path(roots, paths[i], err);
+    return status;
+}
+
+void firn_roots_clear(struct firn_roots *roots)
+{
+    for (size_t i = 0; i < roots->n; i++) {
+        clear_list(roots->root[i].classes, roots->root[i].n_classes);
+        free(roots->root[i].path);
+    }
+    clear_list(roots->file, roots->n_files);
+    free(roots->root);
+    *roots = (struct firn_roots){0};
+}
+
+bool firn_absolute(const char *path, char out[PATH_MAX])
+{
+    char directory[PATH_MAX], real[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    if (length >= sizeof directory)
+        return false;
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+    if (!realpath(length ? directory : slash ? "/" : ".", real)) {
+        /* Its directory is not there: the name as given says best what is missing. */
+        if (path[0] == '/' || !getcwd(real, sizeof real))
+            return snprintf(out, PATH_MAX, "%s", path) < PATH_MAX;
+        return snprintf(out, PATH_MAX, "%s/%s", real, path) < PATH_MAX;
+    }
+    const char *name = slash ? slash + 1 : path;
+    return snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) < PATH_MAX;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "pipeline/item.h"
+#include "pipeline/walk.h"
+
+struct scan {
+    const struct firn_scan_config *config;
+    uint32_t root;         /* of the walk going on */
+    int fd;                /* of the list, -1 without one */
+    size_t length;         /* of the name being collected */
+    char name[PATH_MAX];
+    char chunk[64 * 1024]; /* of the list */
+};
+
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* True when the cache has it already: nothing to do but to count. */
+static bool is_known(struct scan *s, uint32_t root, const char *path, size_t name,
+                     const struct stat *st)
+{
+    struct firn_board *board = s->config->board;
+    switch (firn_writer_known(s->config->writer, root, path + name, (uint64_t)st->st_size,
+                              nanoseconds(st->st_mtim), nanoseconds(st->st_ctim))) {
+    case FIRN_KNOWN_DONE:
+        firn_board_add(board->known, 1);
+        return true;
+    case FIRN_KNOWN_CORRUPT:
+        firn_board_add(board->known_corrupt, 1);
+        firn_board_tell(board, FIRN_CORRUPT, path,
+                        "does not decode, and has not changed since that was found out");
+        return true;
+    case FIRN_UNKNOWN:
+        break;
+    }
+    return false;
+}
+
+static const char *kind_of(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return "a directory; give it as an argument, not in a list";
+    case S_IFIFO:
+        return "a FIFO, not a regular file";
+    case S_IFSOCK:
+        return "a socket, not a regular file";
+    default:
+        return "a device, not a regular file";
+    }
+}
+
+/* Sends one photograph on its way. False: the run ends. */
+static bool offer(struct scan *s, uint32_t root, const char *path, size_t name)
+{
+    struct firn_board *board = s->config->board;
+    struct stat st = {0};
+    if (firn_board_halted(board))
+        return false;
+    firn_board_add(board->found, 1);
+    int error = stat(path, &st) ? errno : 0;
+    if (!error && S_ISREG(st.st_mode) && is_known(s, root, path, name, &st))
+        return true;
+    struct firn_item *item = firn_ring_pop(s->config->in);
+    if (!item)
+        return false;
+    firn_item_reset(item);
+    item->root = root;
+    item->name = name;
+    snprintf(item->path, sizeof item->path, "%s", path);
+    item->size = error ? 0 : (uint64_t)st.st_size;
+    item->mtime_ns = nanoseconds(st.st_mtim);
+    item->ctime_ns = nanoseconds(st.st_ctim);
+    if (error)
+        firn_item_fail(item, FIRN_SKIPPED, "%s", strerror(error));
+    else if (!S_ISREG(st.st_mode))
+        firn_item_fail(item, FIRN_SKIPPED, "%s", kind_of(st.st_mode));
+    firn_ring_push(s->config->out, item);
+    return true;
+}
+
+static bool on_file(void *user, const char *path, size_t name)
+{
+    struct scan *s = user;
+    return offer(s, s->root, path, name);
+}
+
+/* Not in the ledger, which is about photographs: nobody knows which ones are behind it. */
+static void on_unreadable(void *user, const char *path, int error)
+{
+    struct scan *s = user;
+    firn_board_add(s->config->board->skipped, 1);
+    firn_board_tell(s->config->board, FIRN_SKIPPED, path,
+                    "this directory cannot be read: %s; its photographs are missing",
+                    strerror(error));
+}
+
+static void on_loop(void *user, const char *path)
+{
+    struct scan *s = user;
+    firn_board_tell(s->config->board, 0, NULL,
+                    "%.400s: this link leads back to a directory it lies in; not followed", path);
+}
+
+static int scan_root(struct scan *s, const struct firn_root *root, struct firn_error *err)
+{
+    const struct firn_walk_events events = {s, on_file, on_unreadable, on_loop};
+    int status = 0;
+    if (root->ignored)
+        firn_board_tell(s->config->board, 0, NULL,
+                        "%.400s: %zu photographs beside the classes are ignored, as ImageFolder "
+                        "does", root->path, root->ignored);
+    s->root = root->id;
+    if (root->n_classes == 0)
+        return firn_walk(root->path, NULL, &events, err);
+    for (size_t i = 0; i < root->n_classes && !status; i++)
+        status = firn_walk(root->path, root->classes[i], &events, err);
+    return status;
+}
+
+/* One whole name of the list has been collected. */
+static bool offer_name(struct scan *s)
+{
+    char path[PATH_MAX];
+    size_t length = s->length;
+    s->length = 0;
+    if (length == 0)
+        return true;
+    if (length < sizeof s->name) {
+        s->name[length] = '\0';
+        if (firn_absolute(s->name, path))
+            return offer(s, s->config->roots->files_id, path, 0);
+    }
+    s->name[length < sizeof s->name ? length : sizeof s->name - 1] = '\0';
+    firn_board_add(s->config->board->found, 1);
+    firn_board_add(s->config->board->skipped, 1);
+    firn_board_tell(s->config->board, FIRN_SKIPPED, s->name, "%s", strerror(ENAMETOOLONG));
+    return true;
+}
+
+static bool collect(struct scan *s, const char *bytes, size_t n)
+{
+    char end = s->config->zero ? '\0' : '\n';
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] == end) {
+            if (!offer_name(s))
+                return false;
+        } else if (s->length < sizeof s->name) {
+            s->name[s->length++] = bytes[i]; /* full: too long, the rest is of no interest */
+        }
+    }
+    return true;
+}
+
+/* Waits for the list (it may be a terminal or a slow pipe) without missing the end of the run. */
+static ssize_t read_list(struct scan *s)
+{
+    struct pollfd wait = {.fd = s->fd, .events = POLLIN};
+    while (!firn_board_halted(s->config->board)) {
+        int ready = poll(&wait, 1, 100);
+        if (ready == 0 || (ready < 0 && errno == EINTR))
+            continue;
+        ssize_t n = read(s->fd, s->chunk, sizeof s->chunk);
+        if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+            return n;
+    }
+    return 0;
+}
+
+static int scan_list(struct scan *s, struct firn_error *err)
+{
+    ssize_t n;
+    while ((n = read_list(s)) > 0)
+        if (!collect(s, s->chunk, (size_t)n))
+            return 0;
+    if (n < 0)
+        return firn_fail(err, FIRN_IO, "%s: %s", s->config->list, strerror(errno));
+    offer_name(s);
+    return 0;
+}
+
+static int open_list(struct scan *s, struct firn_error *err)
+{
+    struct stat st;
+    const char *list = s->config->list;
+    s->fd = -1;
+    if (!list)
+        return 0;
+    bool standard = strcmp(list, "-") == 0;
+    s->fd = standard ? STDIN_FILENO : open(list, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0 || fstat(s->fd, &st) != 0)
+        return firn_fail(err, FIRN_NOINPUT, "%s: %s", list, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return firn_fail(err, FIRN_NOINPUT, "%s: is a directory, not a list of files", list);
+    return 0;
+}
+
+static void scan_stop(void *worker)
+{
+    struct scan *s = worker;
+    if (s && s->fd > STDIN_FILENO)
+        close(s->fd);
+    firn_free(s);
+}
+
+static int scan_start(void **worker, const void *config, struct firn_error *err)
+{
+    struct scan *s = firn_alloc(1, sizeof *s);
+    *worker = NULL;
+    if (!s)
+        return firn_fail_nomem(err, "the scan");
+    s->config = config;
+    int status = open_list(s, err);
+    if (status)
+        scan_stop(s);
+    else
+        *worker = s;
+    return status;
+}
+
+static int scan_run(void *worker, struct firn_error *err)
+{
+    struct scan *s = worker;
+    const struct firn_roots *roots = s->config->roots;
+    struct firn_board *board = s->config->board;
+    int status = 0;
+    for (size_t i = 0; i < roots->n && !status; i++)
+        status = firn_board_halted(board) ? 0 : scan_root(s, &roots->root[i], err);
+    for (size_t i = 0; i < roots->n_files && !status; i++)
+        if (!offer(s, roots->files_id, roots->file[i], 0))
+            break;
+    if (s->fd >= 0 && !status)
+        status = scan_list(s, err);
+    if (!status && !firn_board_halted(board))
+        atomic_store_explicit(&board->scan_done, true, memory_order_relaxed);
+    return status;
+}
+
+const struct firn_stage_type firn_scan_stage = {"firn-scan", scan_start, scan_run, scan_stop};

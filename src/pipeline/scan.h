@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/** The first stage: finds photographs and lets those through that the cache does not have. */
+#ifndef FIRN_SRC_PIPELINE_SCAN_H
+#define FIRN_SRC_PIPELINE_SCAN_H
+
+#include <stdbool.h>
+
+#include "base/ring.h"
+#include "cache/writer.h"
+#include "pipeline/board.h"
+#include "pipeline/roots.h"
+#include "pipeline/stage.h"
+
+struct firn_scan_config {
+    struct firn_ring *in;  /**< free items: the only thing that holds the scan back */
+    struct firn_ring *out; /**< items with root, path, size and times */
+    struct firn_board *board;
+    struct firn_writer *writer;
+    const struct firn_roots *roots;
+    const char *list; /**< file of names, "-" for stdin, or NULL */
+    bool zero;        /**< the list's names end with NUL, not newline */
+};
+
+/** FIRN_NOINPUT: the list cannot be opened. One worker only. */
+extern const struct firn_stage_type firn_scan_stage;
+
+#endif
