@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/** Which samples of a photograph become which samples of the crop: arithmetic only. */
+#ifndef FIRN_SRC_IMAGE_GEOMETRY_H
+#define FIRN_SRC_IMAGE_GEOMETRY_H
+
+#include "firn/image.h"
+
+/** One axis of the way from photograph to crop. */
+struct firn_axis {
+    int in;    /**< samples of the photograph */
+    int out;   /**< samples after resizing */
+    int first; /**< first resized sample that lies in the crop */
+    int count; /**< how many lie in it */
+    int pad;   /**< where the first one lies in the crop; what no sample covers is zero */
+};
+
+/** Both axes. */
+struct firn_geometry {
+    struct firn_axis x, y;
+};
+
+/** Resize(spec->resize) and CenterCrop(spec->crop) of torchvision for a width x height photograph. */
+void firn_geometry_center(struct firn_geometry *g, const struct firn_image_spec *spec, int width,
+                          int height);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * libjpeg-turbo, fenced in.
+ *
+ * Errors leave the library by longjmp to the entry point that is running; every entry point sets
+ * its own jump first and keeps no local state across it. The source never refills: when the bytes
+ * are used up the library suspends, as it does under Pillow, which is what tells a truncated file
+ * from a corrupt one (the library's own memory source would fake an end marker instead). Settings
+ * are the library's defaults, as in Pillow: accurate integer DCT, fancy upsampling, block smoothing.
+ */
+#include "image/jpeg.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+
+#include "base/error.h"
+#include "image/buffer.h"
+#include "image/limits.h"
+
+/* Rows per call: enough to make setjmp free, few enough to stay in the first cache level. */
+#define BATCH 16
+
+struct firn_jpeg {
+    struct jpeg_decompress_struct cinfo;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    jmp_buf escape;
+    bool open;               /* cinfo is to be destroyed */
+    bool too_many_scans;     /* why progress_monitor escaped */
+    struct firn_buffer rows; /* BATCH rows */
+    size_t stride;
+};
+
+static void on_error(j_common_ptr cinfo)
+{
+    struct firn_jpeg *jpeg = cinfo->client_data;
+    longjmp(jpeg->escape, 1);
+}
+
+/* Levels below zero are warnings: the library has mended corrupt data in some way. */
+static void on_message(j_common_ptr cinfo, int level)
+{
+    if (level < 0)
+        cinfo->err->num_warnings++;
+}
+
+static void on_output(j_common_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static void on_source(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static boolean on_empty(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+    return FALSE; /* suspend: there is no more */
+}
+
+static void on_skip(j_decompress_ptr cinfo, long count)
+{
+    struct jpeg_source_mgr *source = cinfo->src;
+    const size_t n = count < 0 ? 0 : (size_t)count;
+    const size_t step = n < source->bytes_in_buffer ? n : source->bytes_in_buffer;
+    source->next_input_byte += step;
+    source->bytes_in_buffer -= step;
+}
+
+/* Called once for each row of blocks of each scan: stops scan floods while they are being read. */
+static void on_progress(j_common_ptr common)
+{
+    j_decompress_ptr cinfo = (j_decompress_ptr)common;
+    struct firn_jpeg *jpeg = common->client_data;
+    const int64_t pixels = (int64_t)cinfo->image_width * cinfo->image_height;
+    const int64_t scans = cinfo->input_scan_number;
+    if (scans > FIRN_MAX_SCANS || scans * pixels > FIRN_MAX_SCAN_PIXELS) {
+        jpeg->too_many_scans = true;
+        longjmp(jpeg->escape, 1);
+    }
+}
+
+static int failed(struct firn_jpeg *jpeg, struct firn_error *err)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    char text[JMSG_LENGTH_MAX];
+    if (jpeg->too_many_scans)
+        return firn_fail(err, FIRN_CONFIG,
+                         "more than %d scans of %u x %u pixels: a progressive JPEG made to exhaust "
+                         "its reader; save it again as an ordinary JPEG",
+                         cinfo->input_scan_number - 1, cinfo->image_width, cinfo->image_height);
+    if (cinfo->err->msg_code == JERR_OUT_OF_MEMORY)
+        return firn_fail_nomem(err, "the JPEG decoder");
+    if (cinfo->err->msg_code == JERR_NO_BACKING_STORE)
+        return firn_fail(err, FIRN_CONFIG, "decoding needs more than the limit of %zu MiB",
+                         FIRN_MAX_DECODER_MEMORY >> 20);
+    cinfo->err->format_message((j_common_ptr)cinfo, text);
+    return firn_fail(err, FIRN_DATA, "corrupt or unsupported JPEG: %s", text);
+}
+
+static int truncated(struct firn_jpeg *jpeg, struct firn_error *err)
+{
+    return firn_fail(err, FIRN_DATA,
+                     "the JPEG ends in row %u of %u: truncated, copy it again from its source",
+                     jpeg->cinfo.output_scanline, jpeg->cinfo.image_height);
+}
+
+struct firn_jpeg *firn_jpeg_create(void)
+{
+    return calloc(1, sizeof(struct firn_jpeg));
+}
+
+void firn_jpeg_destroy(struct firn_jpeg *jpeg)
+{
+    if (!jpeg)
+        return;
+    firn_jpeg_close(jpeg);
+    firn_buffer_free(&jpeg->rows);
+    free(jpeg);
+}
+
+bool firn_jpeg_sniff(const uint8_t *bytes, size_t size)
+{
+    return size >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
+}
+
+/*
+ * A decompressor serves one photograph only: the library would keep the tables of the last one and
+ * use them where the next one lacks its own. Making one costs a few small allocations.
+ */
+static void begin(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    jpeg->too_many_scans = false;
+    cinfo->client_data = jpeg;
+    cinfo->err = jpeg_std_error(&jpeg->errors);
+    jpeg->errors.error_exit = on_error;
+    jpeg->errors.emit_message = on_message;
+    jpeg->errors.output_message = on_output;
+    jpeg_create_decompress(cinfo);
+    jpeg->open = true;
+    cinfo->mem->max_memory_to_use = (long)FIRN_MAX_DECODER_MEMORY;
+    jpeg->source = (struct jpeg_source_mgr){
+        .next_input_byte = bytes,
+        .bytes_in_buffer = size,
+        .init_source = on_source,
+        .fill_input_buffer = on_empty,
+        .skip_input_data = on_skip,
+        .resync_to_restart = jpeg_resync_to_restart,
+        .term_source = on_source,
+    };
+    cinfo->src = &jpeg->source;
+    jpeg->progress.progress_monitor = on_progress;
+    cinfo->progress = &jpeg->progress;
+}
+
+/* Several scans are collected as coefficients of the whole photograph, two bytes each. */
+static size_t coefficient_bytes(struct jpeg_decompress_struct *cinfo)
+{
+    size_t blocks = 0;
+    for (int i = 0; i < cinfo->num_components; i++) {
+        const jpeg_component_info *c = &cinfo->comp_info[i];
+        blocks += ((size_t)c->width_in_blocks + c->h_samp_factor) *
+                  ((size_t)c->height_in_blocks + c->v_samp_factor);
+    }
+    return jpeg_has_multiple_scans(cinfo) ? blocks * sizeof(JBLOCK) : 0;
+}
+
+static int check_limits(struct jpeg_decompress_struct *cinfo, struct firn_error *err)
+{
+    const int n = cinfo->num_components;
+    const size_t bytes = coefficient_bytes(cinfo);
+    if (n != 1 && n != 3 && n != 4)
+        return firn_fail(err, FIRN_DATA,
+                         "a JPEG with %d colour components, which is neither gray, RGB nor CMYK: "
+                         "save it again as one of these",
+                         n);
+    if ((int64_t)cinfo->image_width * cinfo->image_height > FIRN_MAX_PIXELS)
+        return firn_fail(err, FIRN_CONFIG,
+                         "%u x %u pixels are more than the limit of %lld (as Pillow's): make it "
+                         "smaller",
+                         cinfo->image_width, cinfo->image_height, (long long)FIRN_MAX_PIXELS);
+    if (bytes > FIRN_MAX_DECODER_MEMORY)
+        return firn_fail(err, FIRN_CONFIG,
+                         "a progressive JPEG of %u x %u pixels needs %zu MiB, the limit is %zu: "
+                         "save it as a baseline JPEG",
+                         cinfo->image_width, cinfo->image_height, bytes >> 20,
+                         FIRN_MAX_DECODER_MEMORY >> 20);
+    return 0;
+}
+
+int firn_jpeg_open(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size,
+                   struct firn_image_info *info, struct firn_error *err)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    int state;
+    if (setjmp(jpeg->escape))
+        return failed(jpeg, err);
+    begin(jpeg, bytes, size);
+    do {
+        state = jpeg_read_header(cinfo, FALSE);
+    } while (state == JPEG_HEADER_TABLES_ONLY);
+    if (state == JPEG_SUSPENDED)
+        return firn_fail(err, FIRN_DATA,
+                         "the JPEG ends in its header: truncated, copy it again from its source");
+    info->width = (int)cinfo->image_width;
+    info->height = (int)cinfo->image_height;
+    cinfo->out_color_space = cinfo->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    return check_limits(cinfo, err);
+}
+
+int firn_jpeg_start(struct firn_jpeg *jpeg, const struct firn_window *window,
+                    struct firn_error *err)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    (void)window;
+    if (setjmp(jpeg->escape))
+        return failed(jpeg, err);
+    if (!jpeg_start_decompress(cinfo))
+        return truncated(jpeg, err);
+    jpeg->stride = (size_t)cinfo->output_width * cinfo->output_components + FIRN_ROW_SLACK;
+    if (!firn_buffer_need(&jpeg->rows, jpeg->stride * BATCH))
+        return firn_fail_nomem(err, "rows of the JPEG decoder");
+    return 0;
+}
+
+static uint8_t paper(int ink, int light)
+{
+    const int t = (255 - ink) * light + 128;
+    const int v = light - (((t >> 8) + t) >> 8);
+    return v < 0 ? 0 : (uint8_t)v;
+}
+
+/* Pillow takes every CMYK JPEG for inverted, as Adobe writes them, and uses no colour profile. */
+static void rgb_from_cmyk(uint8_t *row, size_t pixels)
+{
+    const uint8_t *in = row;
+    for (uint8_t *out = row; pixels--; in += 4, out += 3) {
+        const int c = in[0], m = in[1], y = in[2], k = in[3];
+        out[0] = paper(c, k);
+        out[1] = paper(m, k);
+        out[2] = paper(y, k);
+    }
+}
+
+int firn_jpeg_rows(struct firn_jpeg *jpeg, struct firn_rows *rows, struct firn_error *err)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    uint8_t *const pixels = jpeg->rows.bytes;
+    JSAMPROW line[BATCH];
+    if (setjmp(jpeg->escape))
+        return failed(jpeg, err);
+    *rows = (struct firn_rows){pixels, jpeg->stride, 0, (int)cinfo->output_scanline, 0};
+    for (int i = 0; i < BATCH; i++)
+        line[i] = pixels + i * jpeg->stride;
+    while (rows->n < BATCH && cinfo->output_scanline < cinfo->output_height) {
+        const JDIMENSION got = jpeg_read_scanlines(cinfo, line + rows->n, BATCH - rows->n);
+        if (got == 0)
+            return truncated(jpeg, err);
+        rows->n += (int)got;
+    }
+    if (cinfo->out_color_space == JCS_CMYK)
+        for (int i = 0; i < rows->n; i++)
+            rgb_from_cmyk(line[i], cinfo->output_width);
+    return 0;
+}
+
+int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struct firn_error *err)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    struct firn_rows rest;
+    int rc = 0;
+    while (!rc && cinfo->output_scanline < cinfo->output_height)
+        rc = firn_jpeg_rows(jpeg, &rest, err);
+    if (rc)
+        return rc;
+    if (setjmp(jpeg->escape))
+        return failed(jpeg, err);
+    jpeg_finish_decompress(cinfo); /* a missing end is forgiven, a broken one is not */
+    info->warnings = (unsigned)cinfo->err->num_warnings;
+    return 0;
+}
+
+void firn_jpeg_close(struct firn_jpeg *jpeg)
+{
+    if (jpeg->open)
+        jpeg_destroy_decompress(&jpeg->cinfo);
+    jpeg->open = false;
+}

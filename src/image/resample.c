@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Streaming two-pass resize.
+ *
+ * Pillow resizes in two passes with an 8-bit image between them: horizontal first, for the rows
+ * that the vertical pass will read. Output samples do not depend on each other, so making only the
+ * columns and rows of the crop window gives the same bits, and a vertical output row can be made as
+ * soon as the last of its input rows has come:
+ *
+ *   rows of the photograph      ring (after horizontal)         crop
+ *   y0 ------------------->  +--------------------------+
+ *   ..  only the window's    | the last span.n rows,    | -> one output row when the
+ *   y1  columns              | window.count pixels wide |    last row of its span is in
+ *                            +--------------------------+
+ *
+ * The ring holds one longest vertical span and one batch of new rows, whatever the photograph's
+ * height. A size that does not change needs no special case: Pillow skips that pass, and the
+ * weights of scale 1 are exactly (1, 0), which changes no sample.
+ */
+#include "image/resample.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* Rows that go through the horizontal pass together. */
+#define BATCH 16
+
+/* Above any sane request: a 65500-pixel side down to one pixel still fits. */
+#define MEMORY_LIMIT ((size_t)128 << 20)
+
+static double triangle(double x)
+{
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/*
+ * The span and the weights of output sample `i`; every rounding counts, so this keeps Pillow's
+ * order of operations. Zero weights at the ends of the span add nothing and are left out.
+ */
+static struct firn_span weigh(const struct firn_axis *a, int i, double *w, int32_t *fixed)
+{
+    const double scale = (double)a->in / a->out;
+    const double widen = scale < 1.0 ? 1.0 : scale, inverse = 1.0 / widen;
+    const double center = (i + 0.5) * scale;
+    int first = (int)(center - widen + 0.5), end = (int)(center + widen + 0.5);
+    first = first < 0 ? 0 : first;
+    end = end > a->in ? a->in : end;
+    double sum = 0.0;
+    for (int t = 0; t < end - first; t++)
+        sum += w[t] = triangle((t + first - center + 0.5) * inverse);
+    int skip = -1, n = 0;
+    for (int t = 0; t < end - first; t++) {
+        const double part = sum != 0.0 ? w[t] / sum : w[t];
+        const int32_t value = (int32_t)(0.5 + part * (1 << FIRN_WEIGHT_BITS));
+        if (value == 0 && skip < 0)
+            continue;
+        skip = skip < 0 ? t : skip;
+        fixed[t - skip] = value;
+        n = value ? t - skip + 1 : n;
+    }
+    return (struct firn_span){first + (skip < 0 ? 0 : skip), n ? n : 1};
+}
+
+static int make_taps(struct firn_taps *taps, const struct firn_axis *a, struct firn_buffer *memory,
+                     struct firn_buffer *scratch, struct firn_error *err)
+{
+    const double scale = (double)a->in / a->out;
+    const size_t longest = (size_t)ceil(scale < 1.0 ? 1.0 : scale) * 2 + 1;
+    const size_t stride = (longest + 3) / 4 * 4;
+    const size_t weights = (size_t)a->count * stride * sizeof(int32_t);
+    const size_t spans = (size_t)a->count * sizeof(struct firn_span);
+    if (weights > MEMORY_LIMIT)
+        return firn_fail(err, FIRN_CONFIG, "resizing %d to %d pixels needs too many weights",
+                         a->in, a->out);
+    char *bytes = firn_buffer_need(memory, weights + spans);
+    double *w = firn_buffer_need(scratch, longest * sizeof(double));
+    if (!bytes || !w)
+        return firn_fail_nomem(err, "the weights of a resize");
+    taps->count = a->count;
+    taps->stride = (int)stride;
+    taps->weights = (int32_t *)bytes;
+    taps->spans = (struct firn_span *)(bytes + weights);
+    memset(bytes, 0, weights);
+    for (int i = 0; i < a->count; i++)
+        taps->spans[i] = weigh(a, a->first + i, w, taps->weights + (size_t)i * stride);
+    return 0;
+}
+
+static struct firn_span whole(const struct firn_taps *taps)
+{
+    const struct firn_span first = taps->spans[0], last = taps->spans[taps->count - 1];
+    return (struct firn_span){first.first, last.first + last.n - first.first};
+}
+
+struct firn_window firn_resample_window(const struct firn_resampler *r)
+{
+    const struct firn_span x = whole(&r->x), y = whole(&r->y);
+    return (struct firn_window){x.first, x.first + x.n, y.first, y.first + y.n};
+}
+
+static int make_ring(struct firn_resampler *r, struct firn_error *err)
+{
+    r->slots = r->y.stride + BATCH;
+    r->pitch = ((size_t)r->x.count * 3 + FIRN_ROW_SLACK + FIRN_ALIGN - 1) / FIRN_ALIGN * FIRN_ALIGN;
+    const size_t bytes = r->slots * r->pitch;
+    if (bytes > MEMORY_LIMIT)
+        return firn_fail(err, FIRN_CONFIG, "resizing %d to %d rows needs too much memory",
+                         r->geometry.y.in, r->geometry.y.out);
+    r->ring = firn_buffer_need(&r->ring_memory, bytes);
+    r->row = firn_buffer_need(&r->row_memory, r->slots * sizeof *r->row);
+    return r->ring && r->row ? 0 : firn_fail_nomem(err, "the rows of a resize");
+}
+
+int firn_resample_begin(struct firn_resampler *r, const struct firn_geometry *g, uint8_t *rgb,
+                        int crop, struct firn_error *err)
+{
+    r->geometry = *g;
+    int rc = make_taps(&r->x, &g->x, &r->x_memory, &r->scratch, err);
+    if (!rc)
+        rc = make_taps(&r->y, &g->y, &r->y_memory, &r->scratch, err);
+    if (!rc)
+        rc = make_ring(r, err);
+    if (rc)
+        return rc;
+    r->rgb_pitch = (size_t)crop * 3;
+    if (g->x.count < crop || g->y.count < crop)
+        memset(rgb, 0, r->rgb_pitch * crop);
+    r->rgb = rgb + g->y.pad * r->rgb_pitch + (size_t)g->x.pad * 3;
+    r->next_in = firn_resample_window(r).y0;
+    r->next_out = 0;
+    return 0;
+}
+
+/* Every output row whose span is complete. */
+static void make_rows(struct firn_resampler *r)
+{
+    const struct firn_taps *y = &r->y;
+    for (; r->next_out < y->count; r->next_out++) {
+        const struct firn_span span = y->spans[r->next_out];
+        if (span.first + span.n > r->next_in)
+            return;
+        for (int t = 0; t < span.n; t++)
+            r->row[t] = r->ring + (size_t)((span.first + t) % r->slots) * r->pitch;
+        r->kernels->vertical(r->rgb + r->next_out * r->rgb_pitch, r->row,
+                             y->weights + (size_t)r->next_out * y->stride, span.n,
+                             (size_t)r->x.count * 3);
+    }
+}
+
+void firn_resample_rows(struct firn_resampler *r, const struct firn_rows *rows)
+{
+    const struct firn_window window = firn_resample_window(r);
+    int end = rows->y + rows->n;
+    end = end < window.y1 ? end : window.y1;
+    while (r->next_in < end) {
+        const int slot = r->next_in % r->slots;
+        int n = end - r->next_in < BATCH ? end - r->next_in : BATCH;
+        n = r->slots - slot < n ? r->slots - slot : n;
+        const uint8_t *in = rows->pixels + (size_t)(r->next_in - rows->y) * rows->stride;
+        r->kernels->horizontal(r->ring + slot * r->pitch, r->pitch, in, rows->stride, n, &r->x,
+                               rows->x);
+        r->next_in += n;
+        make_rows(r);
+    }
+}
+
+void firn_resample_free(struct firn_resampler *r)
+{
+    firn_buffer_free(&r->x_memory);
+    firn_buffer_free(&r->y_memory);
+    firn_buffer_free(&r->scratch);
+    firn_buffer_free(&r->row_memory);
+    firn_buffer_free(&r->ring_memory);
+}

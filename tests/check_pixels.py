@@ -1,0 +1,262 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Compares firn's crops with torchvision's through Pillow, byte by byte: check_pixels.py DUMP [DIR]
+
+DUMP is the program pixels_dump. The files are generated (seeded, so always the same), written to a
+scratch directory and decoded by both; with $FIRN_DATA, its photographs as well. A file that Pillow
+refuses must be refused, one that it accepts must give the same bytes.
+"""
+import io
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+try:
+    import numpy as np
+    from PIL import Image
+    from PIL import __version__ as pillow_version
+    from torchvision import __version__ as torchvision_version
+    from torchvision.transforms import CenterCrop, Compose, Resize
+except ImportError as missing:
+    print(f"SKIP: {missing}")
+    sys.exit(77)
+
+warnings.simplefilter("ignore")
+DUMP = sys.argv[1]
+CJPEG = shutil.which("cjpeg")
+SPECS = [(256, 224), (232, 224), (64, 61), (37, 224)]
+rng = np.random.default_rng(1)
+chance = random.Random(1)
+
+
+def picture(width, height, bands=3):
+    """Smooth shapes, edges and noise, so that neither DCT nor weights have an easy time."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    planes = []
+    for band in range(bands):
+        a, b = rng.uniform(0.005, 0.2, 2)
+        plane = 127 + 100 * np.sin(a * x + band) * np.cos(b * y)
+        plane[(x // (7 + 5 * band) + y // 11) % 5 == 0] = rng.integers(0, 256)
+        plane += rng.normal(0, 12, plane.shape)
+        planes.append(np.clip(plane, 0, 255).astype(np.uint8))
+    return np.dstack(planes) if bands > 1 else planes[0]
+
+
+class Files:
+    """Generated files of one kind after another, in a scratch directory."""
+
+    def __init__(self, root):
+        self.root, self.kinds, self.skipped = Path(root), {}, {}
+
+    def add(self, kind, data):
+        paths = self.kinds.setdefault(kind, [])
+        path = self.root / f"{len(self.kinds):02}_{len(paths):04}.jpg"
+        path.write_bytes(data)
+        paths.append(str(path))
+
+    def skip(self, kind, why):
+        self.skipped[kind] = why
+
+
+def pillow_jpeg(array, mode=None, **options):
+    out = io.BytesIO()
+    Image.fromarray(array, mode).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def cjpeg(array, *options):
+    """libjpeg-turbo's own encoder, for what Pillow cannot write."""
+    gray = array.ndim == 2
+    head = b"P%d %d %d 255\n" % (5 if gray else 6, array.shape[1], array.shape[0])
+    done = subprocess.run([CJPEG, *options], input=head + array.tobytes(), capture_output=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode())
+    return done.stdout
+
+
+def without_app(data, marker):
+    """The JPEG without its APPn segments of one kind."""
+    out, at = bytearray(data[:2]), 2
+    while data[at + 1] != 0xDA:
+        length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] != marker:
+            out += data[at : at + length]
+        at += length
+    return bytes(out + data[at:])
+
+
+def adobe_transform(data, value):
+    """The CMYK JPEG with another transform in its Adobe marker: 2 makes it YCCK."""
+    at = data.index(b"Adobe")
+    return data[: at + 11] + bytes([value]) + data[at + 12 :]
+
+
+def generate(files):
+    for w in range(1, 6):
+        for h in (1, 2, 3, 4, 5, 17, 300):
+            files.add("sides 1..5", pillow_jpeg(picture(w, h), quality=90))
+            files.add("sides 1..5", pillow_jpeg(picture(h, w), quality=90))
+    # The resized long side is S + difference: 256 on the short side, 224 + d on the long one is
+    # below it, so vary the photograph so that the long side ends 1, 3, 5, 7, 9 above the crop.
+    for d in (1, 3, 5, 7, 9):
+        for w, h in ((500, 375), (375, 500), (224, 224), (300, 224)):
+            files.add(f"crop differences ({d})", pillow_jpeg(picture(w + d, h + d)))
+    for w, h in ((256, 256), (256, 300), (300, 256), (400, 256), (232, 232), (64, 64), (64, 99)):
+        files.add("size already matches", pillow_jpeg(picture(w, h)))
+    for w, h in ((50, 40), (100, 99), (33, 200), (255, 255), (255, 256), (7, 90), (128, 64)):
+        files.add("up-scaling", pillow_jpeg(picture(w, h)))
+    for name, sub in (("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)):
+        for w, h in ((500, 375), (373, 497), (33, 47), (640, 427)):
+            for quality in (30, 75, 95):
+                files.add(name, pillow_jpeg(picture(w, h), subsampling=sub, quality=quality))
+                files.add(name + " progressive", pillow_jpeg(
+                    picture(w, h), subsampling=sub, quality=quality, progressive=True))
+    for w, h in ((500, 375), (31, 77), (257, 255), (8, 8)):
+        files.add("gray", pillow_jpeg(picture(w, h, 1)))
+        files.add("gray progressive", pillow_jpeg(picture(w, h, 1), progressive=True))
+        ink = picture(w, h, 4)
+        adobe = pillow_jpeg(ink, "CMYK", quality=90)
+        files.add("CMYK with Adobe marker", adobe)
+        files.add("CMYK without Adobe marker", without_app(adobe, 0xEE))
+        files.add("CMYK progressive", pillow_jpeg(ink, "CMYK", progressive=True))
+        files.add("YCCK", adobe_transform(adobe, 2))
+        files.add("RGB by Adobe marker", cjpeg(picture(w, h), "-rgb") if CJPEG else adobe)
+    for w, h in ((8000, 500), (500, 8000), (3000, 11), (11, 3000)):
+        files.add(f"{w}x{h}", pillow_jpeg(picture(w, h), quality=60))
+        files.add(f"{w}x{h}", pillow_jpeg(picture(w, h), quality=60, progressive=True))
+    for _ in range(60):
+        w, h = (int(2 ** rng.uniform(0, 10.5)) for _ in range(2))
+        sub, progressive = int(rng.integers(0, 3)), bool(rng.integers(0, 2))
+        files.add("random sizes", pillow_jpeg(picture(w, h), quality=int(rng.integers(5, 100)),
+                                              subsampling=sub, progressive=progressive))
+    generate_with_cjpeg(files)
+
+
+def generate_with_cjpeg(files):
+    kinds = {"4:4:0": "1x2,1x1,1x1", "4:1:1": "4x1,1x1,1x1", "4:1:0": "4x2,1x1,1x1",
+             "4:4:1": "1x4,1x1,1x1", "3x1": "3x1,1x1,1x1", "luma below chroma": "1x1,2x2,2x2",
+             "mixed": "2x2,2x1,1x2", "chroma full": "2x2,2x2,1x1"}
+    if not CJPEG:
+        for kind in [*kinds, "restart intervals", "arithmetic", "non-interleaved"]:
+            files.skip(kind, "cjpeg (libjpeg-turbo-progs) is missing")
+        return
+    for w, h in ((500, 375), (375, 500), (61, 45), (9, 300), (1, 1)):
+        for kind, sample in kinds.items():
+            try:
+                files.add(kind, cjpeg(picture(w, h), "-sample", sample))
+                files.add(kind, cjpeg(picture(w, h), "-progressive", "-sample", sample))
+            except RuntimeError as why:
+                files.skip(kind, str(why).strip())
+        for n in ("1B", "3B", "1", "2"):
+            files.add("restart intervals", cjpeg(picture(w, h), "-restart", n))
+            files.add("restart intervals", cjpeg(picture(w, h), "-restart", n, "-progressive"))
+        files.add("arithmetic", cjpeg(picture(w, h), "-arithmetic"))
+        files.add("optimised tables", cjpeg(picture(w, h), "-optimize", "-quality", "97"))
+        files.add("16-bit tables", cjpeg(picture(w, h), "-quality", "1"))
+        with tempfile.NamedTemporaryFile("w", suffix=".scans") as scans:
+            scans.write("0;\n1;\n2;\n")
+            scans.flush()
+            files.add("non-interleaved", cjpeg(picture(w, h), "-scans", scans.name))
+            scans.seek(0)
+            scans.write("0,1,2: 0-0, 0, 0;\n")  # direct currents only: block smoothing shows
+            scans.flush()
+            files.add("first scan only", cjpeg(picture(w, h), "-scans", scans.name))
+
+
+def damage(files):
+    """Truncations and flipped bytes: the verdict must be Pillow's, and so must the pixels."""
+    sound = [pillow_jpeg(picture(120, 90), quality=80),
+             pillow_jpeg(picture(90, 120), quality=80, progressive=True),
+             pillow_jpeg(picture(64, 150, 1)), pillow_jpeg(picture(70, 50, 4), "CMYK"),
+             pillow_jpeg(picture(333, 250), subsampling=0),
+             pillow_jpeg(picture(700, 100), subsampling=2)]
+    for data in sound:
+        for percent in range(100):
+            files.add("truncated at every 1%", data[: len(data) * percent // 100])
+        for cut in range(1, 41):
+            files.add("truncated near the end", data[:-cut])
+        for _ in range(150):
+            spoilt = bytearray(data)
+            for _ in range(chance.choice((1, 1, 2, 5))):
+                spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
+            files.add("bytes changed", bytes(spoilt))
+        files.add("bytes after the end", data + b"\xff\xd8junk" * 9)
+        files.add("bytes after the end", data + data)
+        files.add("end marker early", data[: len(data) * 2 // 3] + b"\xff\xd9")
+        files.add("junk between markers", data[:2] + b"\xff\xff\xff" + data[2:])
+
+
+def pillow_crops(paths, transform):
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                yield np.asarray(transform(Image.open(file).convert("RGB"))).tobytes()
+        except Exception as why:  # Pillow raises many kinds; each is a refusal
+            yield why
+
+
+def firn_crops(paths, resize, crop):
+    done = subprocess.run([DUMP, str(resize), str(crop)], input="\n".join(paths).encode() + b"\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    out, at = done.stdout, 0
+    for _ in paths:
+        status = out[at]
+        at += 1
+        yield out[at : at + crop * crop * 3] if status == 0 else status
+        at += 0 if status else crop * crop * 3
+
+
+def compare(kind, paths, spec):
+    """Prints one row of the table; returns how many files differ."""
+    transform = Compose([Resize(spec[0]), CenterCrop(spec[1])])
+    same = refused = bad = 0
+    for path, want, got in zip(paths, pillow_crops(paths, transform), firn_crops(paths, *spec)):
+        if isinstance(want, bytes) and want == got:
+            same += 1
+        elif not isinstance(want, bytes) and not isinstance(got, bytes):
+            refused += 1
+        else:
+            bad += 1
+            if bad <= 3:
+                text = "accepts" if isinstance(want, bytes) else f"refuses ({want})"
+                mine = "accepts" if isinstance(got, bytes) else f"refuses ({got})"
+                print(f"    {path}: Pillow {text}, firn {mine}")
+            if len(sys.argv) > 2:
+                shutil.copy(path, sys.argv[2])
+    print(f"{kind:28} {spec[0]:4}/{spec[1]:<4} {len(paths):5} {same:9} {refused:12} {bad:9}")
+    return bad
+
+
+def main():
+    bad = 0
+    print(f"Pillow {pillow_version}, torchvision {torchvision_version}")
+    print(f"{'kind':28} {'spec':9} {'files':>5} {'identical':>9} {'both refuse':>12} {'different':>9}")
+    with tempfile.TemporaryDirectory() as root:
+        files = Files(root)
+        generate(files)
+        for spec in SPECS:
+            for kind, paths in files.kinds.items():
+                bad += compare(kind, paths, spec)
+        broken = Files(Path(root) / "broken")
+        broken.root.mkdir()
+        damage(broken)
+        for kind, paths in broken.kinds.items():
+            bad += compare(kind, paths, SPECS[0])
+    for kind, why in files.skipped.items():
+        print(f"{kind:28} skipped: {why}")
+    data = os.environ.get("FIRN_DATA")
+    if data:
+        paths = sorted(str(p) for p in Path(data).glob("hymenoptera/**/*.jpg"))
+        for spec in SPECS[:2]:
+            bad += compare("hymenoptera", paths, spec)
+    else:
+        print("hymenoptera                  skipped: FIRN_DATA is not set")
+    sys.exit(1 if bad else 0)
+
+
+main()

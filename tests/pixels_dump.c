@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Decodes the files that are named on stdin, one a line, and writes for each one byte (0, or the
+ * firn_code of the refusal, whose text goes to stderr) and, after a 0, the crop.
+ *
+ *   pixels_dump RESIZE CROP < list > crops
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/image.h"
+
+static uint8_t *read_whole(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    fseek(f, 0, SEEK_END);
+    *size = (size_t)ftell(f);
+    rewind(f);
+    uint8_t *bytes = malloc(*size + 1);
+    if (bytes && fread(bytes, 1, *size, f) != *size) {
+        free(bytes);
+        bytes = NULL;
+    }
+    fclose(f);
+    return bytes;
+}
+
+static int dump(struct firn_decoder *decoder, const char *path, uint8_t *rgb, size_t rgb_size)
+{
+    struct firn_error err = {0};
+    struct firn_image_info info;
+    size_t size;
+    uint8_t *bytes = read_whole(path, &size);
+    if (!bytes) {
+        fprintf(stderr, "%s: cannot read\n", path);
+        return 1;
+    }
+    const int rc = firn_decode(decoder, bytes, size, rgb, &info, &err);
+    free(bytes);
+    if (rc)
+        fprintf(stderr, "%s: %s\n", path, err.text);
+    putchar(-rc);
+    if (!rc)
+        fwrite(rgb, 1, rgb_size, stdout);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s RESIZE CROP < list > crops\n", argv[0]);
+        return 2;
+    }
+    const struct firn_image_spec spec = {atoi(argv[1]), atoi(argv[2])};
+    struct firn_error err = {0};
+    struct firn_decoder *decoder;
+    if (firn_decoder_create(&decoder, &spec, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 2;
+    }
+    const size_t rgb_size = (size_t)spec.crop * spec.crop * 3;
+    uint8_t *rgb = malloc(rgb_size);
+    char path[4096];
+    int rc = rgb ? 0 : 1;
+    while (!rc && fgets(path, sizeof path, stdin)) {
+        path[strcspn(path, "\n")] = 0;
+        rc = dump(decoder, path, rgb, rgb_size);
+    }
+    free(rgb);
+    firn_decoder_destroy(decoder);
+    return rc;
+}
