@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Prints tests/image_golden.h: small JPEGs and what Pillow and torchvision make of them.
 
-Run once by hand, with Pillow 9.4 and torchvision 0.14; the tests then need no Python.
+Run once by hand, with Pillow 9.4 and torchvision 0.14; the tests then need no Python. With the
+argument "probes" it prints src/image/probes.h instead: the pictures whose pixels are part of the
+fingerprint. Those must never change, or no old cache would fit a new firn.
 """
+import hashlib
 import io
+import sys
 
 import numpy as np
 from PIL import Image
@@ -80,6 +84,45 @@ def resize_rows():
         print(f"    {{{width}, {height}, {resize}, {size}, {want:#018x}ull}},")
 
 
+def probe_files():
+    global rng
+    rng = np.random.default_rng(8)
+    return (
+        ("baseline_420", jpeg(46, 37, quality=70)),
+        ("progressive_422", jpeg(45, 39, quality=70, subsampling=1, progressive=True)),
+        ("baseline_444", jpeg(37, 46, quality=50, subsampling=0)),
+        ("gray", jpeg(41, 33, "L", quality=85)),
+        ("cmyk", jpeg(34, 35, "CMYK", quality=40)),
+    )
+
+
+def probes():
+    print("""/* SPDX-License-Identifier: MIT */
+/** Embedded JPEGs whose crops stand for the decoder's behaviour; written by
+ * tests/make_image_golden.py. They never change: that would turn every old cache away. */
+#ifndef FIRN_SRC_IMAGE_PROBES_H
+#define FIRN_SRC_IMAGE_PROBES_H
+
+#include <stdint.h>
+""")
+    for name, data in probe_files():
+        print(f"static const uint8_t probe_{name}[] = {{")
+        for i in range(0, len(data), 19):
+            print("    " + " ".join(f"{byte}," for byte in data[i : i + 19]))
+        print("};\n")
+    print("#endif")
+
+
+def probe_hash():
+    """What the fingerprint must say where the decoder's pixels are Pillow's."""
+    crops = b"".join(crop(Image.open(io.BytesIO(data)), 28, 25) for _, data in probe_files())
+    return hashlib.blake2b(crops, digest_size=32).hexdigest()[:16]
+
+
+if sys.argv[1:] == ["probes"]:
+    probes()
+    sys.exit()
+
 print("""/* SPDX-License-Identifier: MIT */
 /** Small JPEGs and synthetic pictures with the crops that Pillow 9.4 and torchvision 0.14 give;
  * written by make_image_golden.py. */
@@ -104,6 +147,9 @@ static const struct golden_resize {
     uint64_t hash;
 } golden_resizes[] = {""")
 resize_rows()
-print("""};
+print(f"""}};
+
+/** The probes of the fingerprint, decoded by Pillow: BLAKE2b-256, the first eight bytes. */
+#define GOLDEN_PROBE "{probe_hash()}"
 
 #endif""")

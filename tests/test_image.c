@@ -173,8 +173,21 @@ static void test_preview(void)
     free(bytes);
 }
 
+/* A new hash here means that decoding or resizing changed, and with it every feature. */
+static void test_fingerprint(void)
+{
+    struct firn_fingerprint fp = {0};
+    struct firn_error err = {0};
+    CHECK_INT(firn_image_fingerprint(&(struct firn_image_spec){232, 224}, &fp, &err), 0);
+    CHECK_STR(fp.part[FIRN_PART_PREPROCESS],
+              "resize=232 crop=224 filter=pillow-bilinear color=rgb mean=0.485,0.456,0.406 "
+              "std=0.229,0.224,0.225 exif=ignore decode=exact views=center "
+              "probe=" GOLDEN_PROBE);
+}
+
 int main(void)
 {
+    test_fingerprint();
     test_geometry();
     test_resizes();
     test_jpegs();

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/** The preprocess part of the fingerprint. */
+#include "image/image.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "image/probes.h"
+
+/* Down-scaling of the probes with both passes at work, and a crop of odd difference. */
+static const struct firn_image_spec probe_spec = {28, 25};
+
+static const struct {
+    const uint8_t *bytes;
+    size_t size;
+} probes[] = {
+    {probe_baseline_420, sizeof probe_baseline_420},
+    {probe_progressive_422, sizeof probe_progressive_422},
+    {probe_baseline_444, sizeof probe_baseline_444},
+    {probe_gray, sizeof probe_gray},
+    {probe_cmyk, sizeof probe_cmyk},
+};
+
+static int hash_probes(struct firn_decoder *decoder, uint8_t digest[FIRN_HASH_SIZE],
+                       struct firn_error *err)
+{
+    uint8_t rgb[25 * 25 * 3];
+    struct firn_hasher hasher;
+    firn_hash_init(&hasher);
+    for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
+        const int rc = firn_decode(decoder, probes[i].bytes, probes[i].size, rgb, NULL, err);
+        if (rc)
+            return rc;
+        firn_hash_update(&hasher, rgb, sizeof rgb);
+    }
+    firn_hash_final(&hasher, digest);
+    return 0;
+}
+
+int firn_image_fingerprint(const struct firn_image_spec *spec, struct firn_fingerprint *fp,
+                           struct firn_error *err)
+{
+    struct firn_decoder *decoder;
+    uint8_t digest[FIRN_HASH_SIZE];
+    char probe[17], *part = fp->part[FIRN_PART_PREPROCESS];
+    int rc = firn_decoder_create(&decoder, &probe_spec, err);
+    if (rc)
+        return rc;
+    rc = hash_probes(decoder, digest, err);
+    firn_decoder_destroy(decoder);
+    if (rc)
+        return rc;
+    firn_hex(digest, 8, probe);
+    snprintf(part, sizeof fp->part[0],
+             "resize=%d crop=%d filter=pillow-bilinear color=rgb mean=0.485,0.456,0.406 "
+             "std=0.229,0.224,0.225 exif=ignore decode=exact views=center probe=%s",
+             spec->resize, spec->crop, probe);
+    return 0;
+}
