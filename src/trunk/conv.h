@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "firn/error.h"
 #include "trunk/kernels.h"
 
 /** A kernel may read this far behind an activation buffer, so that it needs no narrow loads. */

@@ -9,4 +9,12 @@ void firn_kernels_choose(struct firn_kernels *kernels, enum firn_cpu cpu)
     kernels->cpu = cpu;
     firn_gemm_kernels_generic(kernels);
     firn_map_kernels_generic(kernels);
+    firn_grouped_kernels_generic(kernels);
+#ifdef __x86_64__
+    if (cpu >= FIRN_CPU_AVX2) {
+        firn_map_kernels_avx2(kernels);
+        firn_grouped_kernels_avx2(kernels);
+        firn_gemm_kernels_blis(kernels);
+    }
+#endif
 }

@@ -68,8 +68,13 @@ void firn_gemm_pack(const float *b, ptrdiff_t ldb, int k, int n, float *panels);
 void firn_gemm_kernels_generic(struct firn_kernels *kernels);
 void firn_wino_kernels_generic(struct firn_kernels *kernels);
 void firn_map_kernels_generic(struct firn_kernels *kernels);
+void firn_grouped_kernels_generic(struct firn_kernels *kernels);
 void firn_gemm_kernels_avx2(struct firn_kernels *kernels);
 void firn_wino_kernels_avx2(struct firn_kernels *kernels);
 void firn_map_kernels_avx2(struct firn_kernels *kernels);
+void firn_grouped_kernels_avx2(struct firn_kernels *kernels);
+
+/** The gemm of BLIS, where its kernel for this processor takes panels as they are; else false. */
+bool firn_gemm_kernels_blis(struct firn_kernels *kernels);
 
 #endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "trunk/plan.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+/* Larger crops than any use of these networks; keeps every size far inside an int. */
+#define MAX_CROP 2048
+
+/* Pixels of a stage's output maps that are worked on at once: one image at 56x56, 64 at 7x7. */
+#define STAGE_PIXELS 3136
+
+static size_t out_floats(const struct firn_conv_shape *s)
+{
+    return (size_t)firn_conv_out_h(s) * firn_conv_out_w(s) * s->cout;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The shape of convolution i on a map of h x w x c; *bad when the channels do not meet. */
+static const struct firn_conv_shape *place(struct firn_plan *plan, const struct firn_net *net,
+                                           int i, const struct firn_conv_shape *map, bool *bad)
+{
+    const struct firn_model_layer *l = &net->conv[i].shape;
+    plan->conv[i] = (struct firn_conv_shape){
+        .h = firn_conv_out_h(map), .w = firn_conv_out_w(map), .cin = l->cin, .cout = l->cout,
+        .kernel = l->kernel, .stride = l->stride, .pad = l->pad, .groups = l->groups,
+    };
+    *bad |= l->cin != map->cout || l->cin % l->groups || l->cout % l->groups;
+    return &plan->conv[i];
+}
+
+/* Shapes of one block; returns that of its output map. */
+static struct firn_conv_shape place_block(struct firn_plan *plan, const struct firn_net *net,
+                                          const struct firn_block *b,
+                                          const struct firn_conv_shape *map, bool *bad)
+{
+    struct firn_conv_shape in = *map, at = *map;
+    for (int k = 0; k < b->n; k++) {
+        at = *place(plan, net, b->conv[k], &at, bad);
+        plan->conv[b->conv[k]].relu = true; /* the last one's behind the sum */
+    }
+    if (b->down >= 0)
+        in = *place(plan, net, b->down, &in, bad);
+    *bad |= out_floats(&in) != out_floats(&at) || in.cout != at.cout;
+    return at;
+}
+
+/* Counts block b in: to the current stage, or a new one where the size of the maps changes. */
+static void add_to_stage(struct firn_plan *plan, int b, size_t in, size_t out)
+{
+    const struct firn_block *block = &plan->block[b];
+    struct firn_stage *s = plan->n_stage ? &plan->stage[plan->n_stage - 1] : NULL;
+    if (!s || s->out != out) {
+        s = &plan->stage[plan->n_stage++];
+        const struct firn_conv_shape *last = &plan->conv[block->conv[block->n - 1]];
+        int pixels = firn_conv_out_h(last) * firn_conv_out_w(last);
+        s->first = b;
+        s->in = in;
+        s->out = out;
+        s->images = pixels < STAGE_PIXELS ? STAGE_PIXELS / pixels : 1;
+    }
+    s->count++;
+    for (int k = 0; k + 1 < block->n; k++)
+        s->inner[k] = larger(s->inner[k], out_floats(&plan->conv[block->conv[k]]));
+}
+
+int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop,
+                    struct firn_error *err)
+{
+    if (crop < 1 || crop > MAX_CROP)
+        return firn_fail(err, FIRN_USAGE, "a crop of %d pixels is not possible: 1 to %d are", crop,
+                         MAX_CROP);
+    memset(plan, 0, sizeof *plan);
+    plan->crop = crop;
+    plan->dim = net->dim;
+    plan->n_conv = net->n_conv;
+    plan->n_block = net->n_block;
+    memcpy(plan->block, net->block, sizeof plan->block);
+
+    bool bad = false;
+    struct firn_conv_shape image = {.h = crop, .w = crop, .cout = 3, .kernel = 1, .stride = 1};
+    struct firn_conv_shape map = *place(plan, net, 0, &image, &bad);
+    plan->conv[0].relu = true;
+    plan->stem = out_floats(&map);
+    map = (struct firn_conv_shape){
+        .h = firn_conv_out_h(&map), .w = firn_conv_out_w(&map), .cout = map.cout,
+        .kernel = 3, .stride = 2, .pad = 1,
+    };
+    for (int b = 0; b < net->n_block && !bad; b++) {
+        struct firn_conv_shape out = place_block(plan, net, &plan->block[b], &map, &bad);
+        if (plan->n_stage == FIRN_MAX_STAGES)
+            bad = true;
+        else
+            add_to_stage(plan, b, out_floats(&map), out_floats(&out));
+        map = out;
+    }
+    if (bad || map.cout != net->dim)
+        return firn_fail(err, FIRN_INTERNAL, "the layers of this network do not fit together");
+    plan->out_pixels = firn_conv_out_h(&map) * firn_conv_out_w(&map);
+    return 0;
+}
+
+int firn_plan_conv(struct firn_conv_op **out, const struct firn_conv_shape *shape,
+                   const float *weight, const float *bias, const struct firn_kernels *kernels)
+{
+    static firn_conv_create_fn *const algorithms[] = {
+        firn_conv_create_gemm, firn_conv_create_grouped, firn_conv_create_direct,
+    };
+    int status = FIRN_CONV_UNSUITED;
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        status = algorithms[i](out, shape, weight, bias, kernels);
+        if (status != FIRN_CONV_UNSUITED)
+            break;
+    }
+    return status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/** What a trunk is made of, for the files of this folder and their tests. */
+#ifndef FIRN_SRC_TRUNK_STATE_H
+#define FIRN_SRC_TRUNK_STATE_H
+
+#include "trunk/plan.h"
+#include "trunk/trunk.h"
+
+struct firn_trunk {
+    struct firn_kernels kernels;
+    struct firn_plan plan;
+    float table[3][256]; /* byte to normalised float, per channel */
+    struct firn_conv_op *op[FIRN_MAX_CONVS];
+    size_t bytes;
+};
+
+/** firn_trunk_create() from the network itself, which may be freed afterwards. */
+int firn_trunk_create_net(struct firn_trunk **out, const struct firn_net *net, int crop,
+                          enum firn_cpu cpu, struct firn_error *err);
+
+/** Sets flush-to-zero and denormals-are-zero; returns what firn_fpu_restore() puts back. */
+unsigned long firn_fpu_flush(void);
+void firn_fpu_restore(unsigned long old);
+
+#endif
