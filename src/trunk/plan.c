@@ -109,7 +109,8 @@ int firn_plan_conv(struct firn_conv_op **out, const struct firn_conv_shape *shap
                    const float *weight, const float *bias, const struct firn_kernels *kernels)
 {
     static firn_conv_create_fn *const algorithms[] = {
-        firn_conv_create_gemm, firn_conv_create_grouped, firn_conv_create_direct,
+        firn_conv_create_wino, firn_conv_create_gemm, firn_conv_create_grouped,
+        firn_conv_create_direct,
     };
     int status = FIRN_CONV_UNSUITED;
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/** Winograd convolution: the points, the tiles, and the inner loops that transform them. */
+#ifndef FIRN_SRC_TRUNK_WINO_H
+#define FIRN_SRC_TRUNK_WINO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FIRN_WINO_MAX 8   /* points of an axis */
+#define FIRN_WINO_LANES 8 /* channels are transformed in multiples of this many */
+
+/**
+ * The points of n = 4 .. 8, in order: 0 where `zero`, then +p and -p for each of `pairs`, then
+ * infinity. Pairs cost half of unpaired points and err less; two pairs p and 1/p and the pair 1
+ * cost less again. Chosen for small rounding errors of the products that use them.
+ */
+#define FIRN_WINO_ZERO(n) ((n) % 2 == 0)
+#define FIRN_WINO_PAIRS(n) (((n) - 1) / 2)
+#define FIRN_WINO_PAIR(n, i)                                                                       \
+    ((n) == 4   ? 1.0                                                                              \
+     : (n) == 5 ? ((i) == 0 ? 0.5 : 1.5)                                                           \
+     : (n) == 6 ? ((i) == 0 ? 0.70710678118654752440 : 1.41421356237309504880)                     \
+     : (n) == 7 ? ((i) == 0 ? 0.6 : (i) == 1 ? 1.0 : 1 / 0.6)                                      \
+                : ((i) == 0 ? 0.5 : (i) == 1 ? 1.0 : 2.0))
+
+/**
+ * Y = AT [(G g) * (BT d)]: m outputs from n = m + r - 1 inputs and r taps with n products.
+ * Without its last point and input the same transform gives m - 1 outputs ("clipped").
+ */
+struct firn_wino_matrix {
+    int n, m, r;
+    double bt[FIRN_WINO_MAX][FIRN_WINO_MAX]; /* [n][n] */
+    double g[FIRN_WINO_MAX][FIRN_WINO_MAX];  /* [n][r] */
+    double at[FIRN_WINO_MAX][FIRN_WINO_MAX]; /* [m][n] */
+};
+void firn_wino_matrix(struct firn_wino_matrix *w, int m, int r);
+
+/** One tile to transform: v[point] = BT d B for every channel. */
+struct firn_wino_input {
+    int points;          /**< of an axis */
+    bool clip_h, clip_w; /**< drop the last point of the axis */
+    int left, right;     /**< columns [left, right) lie on the map, the others are zero */
+    int channels;        /**< multiple of FIRN_WINO_LANES */
+    const float *row[FIRN_WINO_MAX]; /**< first pixel on the map of each row; or zeros */
+    ptrdiff_t step;      /**< floats from column to column */
+    float *v;            /**< of point (0, 0) */
+    ptrdiff_t plane;     /**< floats from point to point; (i, j) is point i * points + j */
+};
+
+/** One tile of products back to outputs: AT m A + bias + residual, ReLU. */
+struct firn_wino_output {
+    int points, m;
+    bool clip_h, clip_w;
+    int rows, columns;   /**< outputs to store: those that lie on the map */
+    int channels;        /**< multiple of FIRN_WINO_LANES */
+    const float *v;      /**< products of point (0, 0) */
+    ptrdiff_t plane;
+    float *out;
+    ptrdiff_t row, step; /**< floats from row to row, from column to column, of out and residual */
+    const float *bias;
+    const float *residual; /**< or NULL; may equal out */
+    bool relu;
+};
+
+struct firn_wino_kernels {
+    void (*input)(const struct firn_wino_input *t);
+    void (*output)(const struct firn_wino_output *t);
+};
+
+/** How an axis is cut: `full` tiles of m outputs, then `clipped` ones of m - 1. */
+struct firn_wino_axis {
+    int m, r;
+    int full, clipped;
+};
+
+/** The cut of `size` outputs for r taps with the fewest points; tiles of m_min .. m_max outputs. */
+struct firn_wino_axis firn_wino_cut(int size, int r, int m_min, int m_max);
+
+/** First output of tile i. */
+static inline int firn_wino_start(const struct firn_wino_axis *a, int i)
+{
+    return i <= a->full ? i * a->m : a->full * a->m + (i - a->full) * (a->m - 1);
+}
+
+#endif
