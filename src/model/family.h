@@ -31,6 +31,8 @@ int firn_family_width(const struct firn_family *family, int layer);
 /** What a parameter is to its layer. */
 enum firn_role { FIRN_WEIGHT, FIRN_GAMMA, FIRN_BETA, FIRN_MEAN, FIRN_VAR };
 
+struct firn_tensor;
+
 /** A trunk tensor that a weight file has to bring. */
 struct firn_param {
     char name[48];        /**< "layer1.0.bn1.running_mean" */
@@ -39,6 +41,7 @@ struct firn_param {
     int ndim;             /**< 4 for weights, else 1 */
     int shape[4];
     size_t count;         /**< product of the shape */
+    const struct firn_tensor *source; /**< in the weight file, while that is open */
     float *data;          /**< `count` numbers in the network's one block of memory */
 };
 

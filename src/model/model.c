@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "model/family.h"
 #include "model/model_hash.h"
+#include "model/presets.h"
+#include "model/recognise.h"
 #include "model/untrained.h"
 
 #define UNTRAINED "untrained:"
@@ -21,6 +23,7 @@ struct firn_model {
     struct firn_model_info info;
     uint64_t seed; /* of untrained weights */
     char *spec;    /* info.spec */
+    char *path;    /* info.path */
     struct firn_network network;
 };
 
@@ -81,6 +84,45 @@ static int open_untrained(struct firn_model *model, struct firn_error *err)
     return 0;
 }
 
+static int load(struct firn_model *model, struct firn_weights *weights, struct firn_error *err)
+{
+    struct firn_recognised found;
+    struct firn_network *network = &model->network;
+    int rc = firn_recognise(weights, network, &found, err);
+    if (rc == 0)
+        rc = firn_network_alloc(network, err);
+    if (rc == 0)
+        rc = firn_load_parameters(weights, network, err);
+    if (rc)
+        return rc;
+    struct firn_model_info *info = &model->info;
+    struct firn_preset preset = firn_preset_for(model->path, network->family->name);
+    info->path = model->path;
+    info->format = weights->format;
+    info->preset = preset.name;
+    info->resize = preset.resize;
+    info->crop = preset.crop;
+    info->tensors = weights->n_tensor;
+    info->ignored = found.ignored;
+    info->has_fc = found.has_fc;
+    info->classes = found.classes;
+    info->zero_tracked = found.zero_tracked;
+    return 0;
+}
+
+static int open_file(struct firn_model *model, struct firn_error *err)
+{
+    struct firn_weights weights;
+    int rc = firn_locate_weights(model->spec, &model->path, err);
+    if (rc == 0)
+        rc = firn_weights_open(&weights, model->path, err);
+    if (rc)
+        return rc;
+    rc = load(model, &weights, err);
+    firn_weights_close(&weights);
+    return rc;
+}
+
 int firn_model_open(struct firn_model **out, const char *spec, struct firn_error *err)
 {
     *out = NULL;
@@ -94,7 +136,7 @@ int firn_model_open(struct firn_model **out, const char *spec, struct firn_error
     else if (strncmp(spec, UNTRAINED, strlen(UNTRAINED)) == 0)
         rc = open_untrained(model, err);
     else
-        rc = firn_fail(err, FIRN_NOINPUT, "%s: no such file", spec);
+        rc = open_file(model, err);
     if (rc) {
         firn_model_close(model);
         return rc;
@@ -109,6 +151,7 @@ void firn_model_close(struct firn_model *model)
     if (!model)
         return;
     firn_free(model->network.numbers);
+    free(model->path);
     free(model->spec);
     free(model);
 }

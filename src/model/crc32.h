@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/** The checksum of zip archives. */
+#ifndef FIRN_SRC_MODEL_CRC32_H
+#define FIRN_SRC_MODEL_CRC32_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** CRC-32 (IEEE 802.3, reflected) of what `crc` covers, 0 at first, followed by `n` bytes. */
+uint32_t firn_crc32(uint32_t crc, const void *bytes, size_t n);
+
+#endif
