@@ -56,6 +56,9 @@ struct firn_kernels {
     void (*grouped)(const struct firn_grouped *g);
 
     const struct firn_wino_kernels *wino;
+
+    /** `rounds` of multiply-adds on registers alone; returns the floating-point operations done. */
+    double (*peak)(long rounds);
 };
 
 /** The table for `cpu`: everything up to that level of this architecture. */
@@ -69,10 +72,12 @@ void firn_gemm_kernels_generic(struct firn_kernels *kernels);
 void firn_wino_kernels_generic(struct firn_kernels *kernels);
 void firn_map_kernels_generic(struct firn_kernels *kernels);
 void firn_grouped_kernels_generic(struct firn_kernels *kernels);
+void firn_peak_kernels_generic(struct firn_kernels *kernels);
 void firn_gemm_kernels_avx2(struct firn_kernels *kernels);
 void firn_wino_kernels_avx2(struct firn_kernels *kernels);
 void firn_map_kernels_avx2(struct firn_kernels *kernels);
 void firn_grouped_kernels_avx2(struct firn_kernels *kernels);
+void firn_peak_kernels_avx2(struct firn_kernels *kernels);
 
 /** The gemm of BLIS, where its kernel for this processor takes panels as they are; else false. */
 bool firn_gemm_kernels_blis(struct firn_kernels *kernels);

@@ -18,6 +18,16 @@ struct firn_trunk {
 int firn_trunk_create_net(struct firn_trunk **out, const struct firn_net *net, int crop,
                           enum firn_cpu cpu, struct firn_error *err);
 
+/** Where the time of a worker goes. */
+struct firn_trunk_profile {
+    int64_t images;
+    int64_t normalise_ns, pool_ns, average_ns;
+    int64_t conv_ns[FIRN_MAX_CONVS];
+};
+
+/** From now on `worker` measures itself; the sums live as long as it. */
+const struct firn_trunk_profile *firn_trunk_worker_profile(struct firn_trunk_worker *worker);
+
 /** Sets flush-to-zero and denormals-are-zero; returns what firn_fpu_restore() puts back. */
 unsigned long firn_fpu_flush(void);
 void firn_fpu_restore(unsigned long old);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 /*
  * Buffers of a stage, each for stage.images images. A block reads `x`, computes its inner maps
@@ -23,7 +24,26 @@ struct firn_trunk_worker {
     void *scratch;
     struct stage_buffers buffers[FIRN_MAX_STAGES];
     const uint8_t *const *crops; /* of the current run */
+    bool timed;
+    struct firn_trunk_profile profile; /* when timed */
 };
+
+static int64_t start_clock(const struct firn_trunk_worker *w)
+{
+    return w->timed ? firn_now_ns() : 0;
+}
+
+static void stop_clock(const struct firn_trunk_worker *w, int64_t start, int64_t *total)
+{
+    if (w->timed)
+        *total += firn_now_ns() - start;
+}
+
+const struct firn_trunk_profile *firn_trunk_worker_profile(struct firn_trunk_worker *w)
+{
+    w->timed = true;
+    return &w->profile;
+}
 
 static int at_once(const struct firn_trunk_worker *w, int stage)
 {
@@ -35,8 +55,10 @@ static void run_conv(struct firn_trunk_worker *w, int i, const float *in, const 
                      float *out, int n)
 {
     const struct firn_conv_op *op = w->trunk->op[i];
+    int64_t start = start_clock(w);
     op->run(op, &(struct firn_conv_call){
         .in = in, .residual = residual, .out = out, .n = n, .scratch = w->scratch});
+    stop_clock(w, start, &w->profile.conv_ns[i]);
 }
 
 /* Crop to first map: normalise, conv[0] with its ReLU, max-pool. */
@@ -44,9 +66,13 @@ static void run_stem(struct firn_trunk_worker *w, const uint8_t *crop, float *ou
 {
     const struct firn_trunk *t = w->trunk;
     const struct firn_conv_shape *s = &t->plan.conv[0];
+    int64_t start = start_clock(w);
     t->kernels.normalise(crop, (size_t)s->h * s->w, t->table, w->image);
+    stop_clock(w, start, &w->profile.normalise_ns);
     run_conv(w, 0, w->image, NULL, w->stem, 1);
+    start = start_clock(w);
     t->kernels.max_pool(w->stem, firn_conv_out_h(s), firn_conv_out_w(s), s->cout, out);
+    stop_clock(w, start, &w->profile.pool_ns);
 }
 
 /* One block on n images; returns where its output is: `to` unless that is NULL. */
@@ -97,10 +123,13 @@ void firn_trunk_run(struct firn_trunk_worker *w, const uint8_t *const *crops, in
     for (int first = 0; first < n; first += step) {
         int count = n - first < step ? n - first : step;
         run_stage(w, last, first, count, w->last);
+        int64_t start = start_clock(w);
         for (int i = 0; i < count; i++)
             t->kernels.average(w->last + i * t->plan.stage[last].out, t->plan.out_pixels,
                                t->plan.dim, features + (size_t)(first + i) * t->plan.dim);
+        stop_clock(w, start, &w->profile.average_ns);
     }
+    w->profile.images += n;
     firn_fpu_restore(fpu);
 }
 
