@@ -101,11 +101,8 @@ def generate(files):
         for h in (1, 2, 3, 4, 5, 17, 300):
             files.add("sides 1..5", pillow_jpeg(picture(w, h), quality=90))
             files.add("sides 1..5", pillow_jpeg(picture(h, w), quality=90))
-    # The resized long side is S + difference: 256 on the short side, 224 + d on the long one is
-    # below it, so vary the photograph so that the long side ends 1, 3, 5, 7, 9 above the crop.
-    for d in (1, 3, 5, 7, 9):
-        for w, h in ((500, 375), (375, 500), (224, 224), (300, 224)):
-            files.add(f"crop differences ({d})", pillow_jpeg(picture(w + d, h + d)))
+    for w, h in ((375, 375), (300, 301), (120, 113)):
+        files.add("crop differences", pillow_jpeg(picture(w, h)))
     for w, h in ((256, 256), (256, 300), (300, 256), (400, 256), (232, 232), (64, 64), (64, 99)):
         files.add("size already matches", pillow_jpeg(picture(w, h)))
     for w, h in ((50, 40), (100, 99), (33, 200), (255, 255), (255, 256), (7, 90), (128, 64)):
@@ -126,7 +123,7 @@ def generate(files):
         files.add("CMYK progressive", pillow_jpeg(ink, "CMYK", progressive=True))
         files.add("YCCK", adobe_transform(adobe, 2))
         files.add("RGB by Adobe marker", cjpeg(picture(w, h), "-rgb") if CJPEG else adobe)
-    for w, h in ((8000, 500), (500, 8000), (3000, 11), (11, 3000)):
+    for w, h in ((8000, 500), (500, 8000), (700, 11), (11, 700)):
         files.add(f"{w}x{h}", pillow_jpeg(picture(w, h), quality=60))
         files.add(f"{w}x{h}", pillow_jpeg(picture(w, h), quality=60, progressive=True))
     for _ in range(60):
@@ -187,6 +184,8 @@ def damage(files):
             files.add("bytes changed", bytes(spoilt))
         files.add("bytes after the end", data + b"\xff\xd8junk" * 9)
         files.add("bytes after the end", data + data)
+        files.add("end marker missing", data[:-2] + bytes(100))
+        files.add("end marker missing", data[:-2] + data[2:])
         files.add("end marker early", data[: len(data) * 2 // 3] + b"\xff\xd9")
         files.add("junk between markers", data[:2] + b"\xff\xff\xff" + data[2:])
 
@@ -200,10 +199,15 @@ def pillow_crops(paths, transform):
             yield why
 
 
+def dump(paths, resize, crop, *how):
+    """What pixels_dump writes."""
+    command = [DUMP, str(resize), str(crop), *how]
+    return subprocess.run(command, input="\n".join(paths).encode() + b"\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True).stdout
+
+
 def firn_crops(paths, resize, crop):
-    done = subprocess.run([DUMP, str(resize), str(crop)], input="\n".join(paths).encode() + b"\n",
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
-    out, at = done.stdout, 0
+    out, at = dump(paths, resize, crop), 0
     for _ in paths:
         status = out[at]
         at += 1
@@ -232,6 +236,24 @@ def compare(kind, paths, spec):
     return bad
 
 
+def levels():
+    """The instruction sets that this processor has."""
+    names = ("generic", "sse4", "avx2", "neon")
+    return [n for n in names if not subprocess.run(
+        [DUMP, "8", "8", n], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode]
+
+
+def compare_ways(kind, paths, spec):
+    """Every instruction set, and whole against partial decoding: the same output, refusals too."""
+    want, bad = dump(paths, *spec), 0
+    for how in [[n] for n in levels()] + [["generic", "whole"], [levels()[-1], "whole"]]:
+        same = dump(paths, *spec, *how) == want
+        bad += not same
+        print(f"{kind:28} {spec[0]:4}/{spec[1]:<4} {len(paths):5} {' '.join(how):>13} "
+              f"{'identical' if same else 'DIFFERENT'}")
+    return bad
+
+
 def main():
     bad = 0
     print(f"Pillow {pillow_version}, torchvision {torchvision_version}")
@@ -239,14 +261,21 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         files = Files(root)
         generate(files)
-        for spec in SPECS:
-            for kind, paths in files.kinds.items():
-                bad += compare(kind, paths, spec)
+        for kind, paths in files.kinds.items():
+            bad += compare(kind, paths, SPECS[0])
+        for difference in (1, 3, 5, 7, 9):
+            bad += compare("crop differences", files.kinds["crop differences"],
+                           (224 + difference, 224))
+        for spec in SPECS[1:]:
+            bad += compare("every third of the above", sum(files.kinds.values(), [])[::3], spec)
         broken = Files(Path(root) / "broken")
         broken.root.mkdir()
         damage(broken)
         for kind, paths in broken.kinds.items():
             bad += compare(kind, paths, SPECS[0])
+        for spec in SPECS[::2]:
+            bad += compare_ways("all generated", sum(files.kinds.values(), []), spec)
+        bad += compare_ways("all damaged", sum(broken.kinds.values(), []), SPECS[0])
     for kind, why in files.skipped.items():
         print(f"{kind:28} skipped: {why}")
     data = os.environ.get("FIRN_DATA")
@@ -254,6 +283,7 @@ def main():
         paths = sorted(str(p) for p in Path(data).glob("hymenoptera/**/*.jpg"))
         for spec in SPECS[:2]:
             bad += compare("hymenoptera", paths, spec)
+            bad += compare_ways("hymenoptera", paths, spec)
     else:
         print("hymenoptera                  skipped: FIRN_DATA is not set")
     sys.exit(1 if bad else 0)

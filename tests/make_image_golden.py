@@ -65,6 +65,8 @@ def rows():
     entry("gray", jpeg(35, 49, "L"), 24, 21)
     entry("CMYK", jpeg(33, 27, "CMYK"), 24, 21)
     entry("progressive", jpeg(47, 39, progressive=True), 24, 21)
+    entry("wide", jpeg(200, 64, quality=30, subsampling=2), 24, 21)
+    entry("tall progressive", jpeg(64, 200, quality=30, subsampling=1, progressive=True), 24, 21)
     long = jpeg(90, 9)
     entry("panorama", long, 24, 21)
     entry("truncated", long[: len(long) * 3 // 4], 24, 21)

@@ -3,7 +3,9 @@
  * Decodes the files that are named on stdin, one a line, and writes for each one byte (0, or the
  * firn_code of the refusal, whose text goes to stderr) and, after a 0, the crop.
  *
- *   pixels_dump RESIZE CROP < list > crops
+ *   pixels_dump RESIZE CROP [LEVEL [whole]] < list > crops
+ *
+ * LEVEL caps the instruction set; "whole" decodes also what the crop does not need.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +52,9 @@ static int dump(struct firn_decoder *decoder, const char *path, uint8_t *rgb, si
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s RESIZE CROP < list > crops\n", argv[0]);
+    const int level = argc < 3 ? -1 : firn_cpu_choose(argc > 3 ? argv[3] : NULL);
+    if (level < 0) {
+        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole]] < list > crops\n", argv[0]);
         return 2;
     }
     const struct firn_image_spec spec = {atoi(argv[1]), atoi(argv[2])};
@@ -61,6 +64,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 2;
     }
+    firn_decoder_tune(decoder, (enum firn_cpu)level, argc < 5);
     const size_t rgb_size = (size_t)spec.crop * spec.crop * 3;
     uint8_t *rgb = malloc(rgb_size);
     char path[4096];

@@ -54,7 +54,7 @@ static void feed(struct firn_resampler *r, int width, int height)
 
 static void test_resizes(void)
 {
-    struct firn_resampler r = {.kernels = &firn_kernels_c};
+    struct firn_resampler r = {.kernels = firn_row_kernels_choose(firn_cpu_best())};
     for (size_t i = 0; i < sizeof golden_resizes / sizeof *golden_resizes; i++) {
         const struct golden_resize *g = &golden_resizes[i];
         const struct firn_image_spec spec = {g->resize, g->crop};

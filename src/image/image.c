@@ -16,6 +16,7 @@ struct firn_decoder {
     struct firn_image_spec spec;
     struct firn_jpeg *jpeg;
     struct firn_resampler resampler;
+    bool partial;
 };
 
 int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec *spec,
@@ -30,7 +31,7 @@ int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec 
     if (!decoder)
         return firn_fail_nomem(err, "an image decoder");
     decoder->spec = *spec;
-    decoder->resampler.kernels = &firn_kernels_c;
+    firn_decoder_tune(decoder, firn_cpu_best(), true);
     decoder->jpeg = firn_jpeg_create();
     if (!decoder->jpeg) {
         firn_decoder_destroy(decoder);
@@ -47,6 +48,12 @@ void firn_decoder_destroy(struct firn_decoder *decoder)
     firn_jpeg_destroy(decoder->jpeg);
     firn_resample_free(&decoder->resampler);
     free(decoder);
+}
+
+void firn_decoder_tune(struct firn_decoder *decoder, enum firn_cpu level, bool partial)
+{
+    decoder->resampler.kernels = firn_row_kernels_choose(level);
+    decoder->partial = partial;
 }
 
 static int refuse(const uint8_t *bytes, size_t size, struct firn_error *err)
@@ -71,7 +78,7 @@ static int decode_jpeg(struct firn_decoder *d, const uint8_t *bytes, size_t size
     if (rc)
         return rc;
     const struct firn_window window = firn_resample_window(&d->resampler);
-    rc = firn_jpeg_start(d->jpeg, &window, err);
+    rc = firn_jpeg_start(d->jpeg, &window, d->partial, err);
     for (int y = 0; !rc && y < window.y1; y = rows.y + rows.n) {
         rc = firn_jpeg_rows(d->jpeg, &rows, err);
         if (!rc)

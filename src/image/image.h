@@ -3,9 +3,11 @@
 #ifndef FIRN_SRC_IMAGE_IMAGE_H
 #define FIRN_SRC_IMAGE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cpu.h"
 #include "firn/error.h"
 #include "firn/fingerprint.h"
 #include "firn/image.h"
@@ -16,6 +18,12 @@ struct firn_decoder;
 int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec *spec,
                         struct firn_error *err);
 void firn_decoder_destroy(struct firn_decoder *decoder);
+
+/**
+ * How the same pixels are made: with no more than `level` of the processor (as create: the best it
+ * has), and with `partial` (as create: true) decoding only what the crop needs of a photograph.
+ */
+void firn_decoder_tune(struct firn_decoder *decoder, enum firn_cpu level, bool partial);
 
 /**
  * Decodes `bytes`, resizes and crops into `rgb` (crop * crop * 3). The bytes are untrusted: any

@@ -7,12 +7,24 @@
  * are used up the library suspends, as it does under Pillow, which is what tells a truncated file
  * from a corrupt one (the library's own memory source would fake an end marker instead). Settings
  * are the library's defaults, as in Pillow: accurate integer DCT, fancy upsampling, block smoothing.
+ *
+ * Of a photograph only the part around the window is turned into pixels:
+ *
+ *        first            end             skip: Huffman decoding only, whole rows of blocks
+ *     +----+---------------+----+ 0       cols: no DCT, upsampling or colour; one block column
+ *     |          skip           |               more than needed, because fancy upsampling treats
+ *     +----+---------------+----+               the edge of what it gets as the picture's edge
+ *     |cols|  window + rim |cols|         rest: nothing, if all that follows is coded data and the
+ *     +----+---------------+----+               end marker; then Pillow would find no fault in it
+ *     |          rest           |               either. Otherwise it is decoded for the verdict.
+ *     +-------------------------+ height
  */
 #include "image/jpeg.h"
 
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jpeglib.h>
 #include <jerror.h>
@@ -34,6 +46,9 @@ struct firn_jpeg {
     bool too_many_scans;     /* why progress_monitor escaped */
     struct firn_buffer rows; /* BATCH rows */
     size_t stride;
+    int x;                   /* column of the photograph where the rows begin */
+    bool partial;            /* only the surroundings of the window are decoded */
+    JDIMENSION stop;         /* first row that is not wanted */
 };
 
 static void on_error(j_common_ptr cinfo)
@@ -216,15 +231,67 @@ int firn_jpeg_open(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size,
     return check_limits(cinfo, err);
 }
 
-int firn_jpeg_start(struct firn_jpeg *jpeg, const struct firn_window *window,
+/* The common samplings; the rare ones are not worth trusting the library's less trodden paths. */
+static bool common_sampling(struct jpeg_decompress_struct *cinfo)
+{
+    const int h = cinfo->max_h_samp_factor, v = cinfo->max_v_samp_factor;
+    if (h > 2 || v > 2 || (cinfo->num_components == 1 && h * v != 1))
+        return false;
+    for (int i = 0; i < cinfo->num_components; i++) {
+        const jpeg_component_info *c = &cinfo->comp_info[i];
+        const bool full = c->h_samp_factor == h && c->v_samp_factor == v;
+        const bool single = c->h_samp_factor == 1 && c->v_samp_factor == 1;
+        if (!full && (!single || i == 0 || i == 3))
+            return false;
+    }
+    return true;
+}
+
+/* Block smoothing looks two blocks around, and works while a progressive file lacks precision. */
+static bool may_smooth(struct jpeg_decompress_struct *cinfo)
+{
+    for (int i = 0; cinfo->progressive_mode && i < cinfo->num_components; i++)
+        for (int k = 0; k < DCTSIZE2; k++)
+            if (!cinfo->coef_bits || cinfo->coef_bits[i][k] != 0)
+                return true;
+    return false;
+}
+
+static void crop_columns(struct firn_jpeg *jpeg, const struct firn_window *window)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    const JDIMENSION block = DCTSIZE * (JDIMENSION)cinfo->max_h_samp_factor;
+    const JDIMENSION first = (JDIMENSION)window->x0 / block, end = (JDIMENSION)window->x1 + block;
+    JDIMENSION x = first > 0 ? (first - 1) * block : 0;
+    JDIMENSION width = (end < cinfo->output_width ? end : cinfo->output_width) - x;
+    jpeg_crop_scanline(cinfo, &x, &width);
+    jpeg->x = (int)x;
+}
+
+static void skip_rows(struct jpeg_decompress_struct *cinfo, const struct firn_window *window)
+{
+    const JDIMENSION block = DCTSIZE * (JDIMENSION)cinfo->max_v_samp_factor;
+    const JDIMENSION rows = (JDIMENSION)window->y0 / block * block;
+    if (rows > 0)
+        jpeg_skip_scanlines(cinfo, rows);
+}
+
+int firn_jpeg_start(struct firn_jpeg *jpeg, const struct firn_window *window, bool partial,
                     struct firn_error *err)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
-    (void)window;
     if (setjmp(jpeg->escape))
         return failed(jpeg, err);
     if (!jpeg_start_decompress(cinfo))
         return truncated(jpeg, err);
+    jpeg->x = 0;
+    jpeg->stop = (JDIMENSION)window->y1;
+    jpeg->partial =
+        partial && common_sampling(cinfo) && !may_smooth(cinfo) && !cinfo->arith_code;
+    if (jpeg->partial) {
+        crop_columns(jpeg, window);
+        skip_rows(cinfo, window);
+    }
     jpeg->stride = (size_t)cinfo->output_width * cinfo->output_components + FIRN_ROW_SLACK;
     if (!firn_buffer_need(&jpeg->rows, jpeg->stride * BATCH))
         return firn_fail_nomem(err, "rows of the JPEG decoder");
@@ -255,12 +322,14 @@ int firn_jpeg_rows(struct firn_jpeg *jpeg, struct firn_rows *rows, struct firn_e
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     uint8_t *const pixels = jpeg->rows.bytes;
     JSAMPROW line[BATCH];
+    const JDIMENSION now = cinfo->output_scanline;
+    const JDIMENSION end = now < jpeg->stop ? jpeg->stop : cinfo->output_height;
     if (setjmp(jpeg->escape))
         return failed(jpeg, err);
-    *rows = (struct firn_rows){pixels, jpeg->stride, 0, (int)cinfo->output_scanline, 0};
+    *rows = (struct firn_rows){pixels, jpeg->stride, jpeg->x, (int)now, 0};
     for (int i = 0; i < BATCH; i++)
         line[i] = pixels + i * jpeg->stride;
-    while (rows->n < BATCH && cinfo->output_scanline < cinfo->output_height) {
+    while (rows->n < BATCH && cinfo->output_scanline < end) {
         const JDIMENSION got = jpeg_read_scanlines(cinfo, line + rows->n, BATCH - rows->n);
         if (got == 0)
             return truncated(jpeg, err);
@@ -272,11 +341,33 @@ int firn_jpeg_rows(struct firn_jpeg *jpeg, struct firn_rows *rows, struct firn_e
     return 0;
 }
 
+/*
+ * True when nothing but coded data lies between here and the end marker: whatever that data holds,
+ * reading on would at most give warnings.
+ */
+static bool end_is_sound(const struct jpeg_decompress_struct *cinfo)
+{
+    const uint8_t *p = cinfo->src->next_input_byte, *end = p + cinfo->src->bytes_in_buffer;
+    int marker = cinfo->unread_marker;
+    while (marker == 0 || (marker >= JPEG_RST0 && marker < JPEG_RST0 + 8)) {
+        p = p < end ? memchr(p, 0xFF, (size_t)(end - p)) : NULL;
+        while (p && p < end && *p == 0xFF)
+            p++;
+        if (!p || p == end)
+            return false;
+        marker = *p++;
+    }
+    return marker == JPEG_EOI;
+}
+
 int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struct firn_error *err)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     struct firn_rows rest;
     int rc = 0;
+    info->warnings = (unsigned)cinfo->err->num_warnings;
+    if (jpeg->partial && (jpeg_has_multiple_scans(cinfo) || end_is_sound(cinfo)))
+        return 0; /* several scans were all read before the first row came out */
     while (!rc && cinfo->output_scanline < cinfo->output_height)
         rc = firn_jpeg_rows(jpeg, &rest, err);
     if (rc)

@@ -28,16 +28,23 @@ bool firn_jpeg_sniff(const uint8_t *bytes, size_t size);
 int firn_jpeg_open(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size,
                    struct firn_image_info *info, struct firn_error *err);
 
-/** Begins to decode; only `window` will be looked at. */
-int firn_jpeg_start(struct firn_jpeg *jpeg, const struct firn_window *window,
+/**
+ * Begins to decode; only `window` will be looked at. With `partial`, what lies around it is left
+ * undecoded as far as that changes neither a byte of the window nor the verdict.
+ */
+int firn_jpeg_start(struct firn_jpeg *jpeg, const struct firn_window *window, bool partial,
                     struct firn_error *err);
 
-/** The next rows, at least one; they stay valid until the next call. */
+/**
+ * The next rows, at least one, from at or above window.y0 on and covering the window's columns;
+ * they stay valid until the next call.
+ */
 int firn_jpeg_rows(struct firn_jpeg *jpeg, struct firn_rows *rows, struct firn_error *err);
 
 /**
  * Pillow's verdict on what is left when the window is complete: an end that is missing or broken
- * spoils the photograph, unless every row came out. Fills info->warnings.
+ * spoils the photograph, unless every row came out. Fills info->warnings with how many there were
+ * in what was decoded.
  */
 int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struct firn_error *err);
 

@@ -64,6 +64,16 @@ static struct firn_span weigh(const struct firn_axis *a, int i, double *w, int32
     return (struct firn_span){first + (skip < 0 ? 0 : skip), n ? n : 1};
 }
 
+static void pair_up(struct firn_taps *taps)
+{
+    const uint32_t low = (1u << FIRN_LOW_BITS) - 1;
+    for (size_t i = 0; i < (size_t)taps->count * taps->stride; i += 2) {
+        const uint32_t a = (uint32_t)taps->weights[i], b = (uint32_t)taps->weights[i + 1];
+        taps->pairs[i] = (a & low) | (b & low) << 16;
+        taps->pairs[i + 1] = a >> FIRN_LOW_BITS | b >> FIRN_LOW_BITS << 16;
+    }
+}
+
 static int make_taps(struct firn_taps *taps, const struct firn_axis *a, struct firn_buffer *memory,
                      struct firn_buffer *scratch, struct firn_error *err)
 {
@@ -75,17 +85,19 @@ static int make_taps(struct firn_taps *taps, const struct firn_axis *a, struct f
     if (weights > MEMORY_LIMIT)
         return firn_fail(err, FIRN_CONFIG, "resizing %d to %d pixels needs too many weights",
                          a->in, a->out);
-    char *bytes = firn_buffer_need(memory, weights + spans);
+    char *bytes = firn_buffer_need(memory, 2 * weights + spans);
     double *w = firn_buffer_need(scratch, longest * sizeof(double));
     if (!bytes || !w)
         return firn_fail_nomem(err, "the weights of a resize");
     taps->count = a->count;
     taps->stride = (int)stride;
     taps->weights = (int32_t *)bytes;
-    taps->spans = (struct firn_span *)(bytes + weights);
+    taps->pairs = (uint32_t *)(bytes + weights);
+    taps->spans = (struct firn_span *)(bytes + 2 * weights);
     memset(bytes, 0, weights);
     for (int i = 0; i < a->count; i++)
         taps->spans[i] = weigh(a, a->first + i, w, taps->weights + (size_t)i * stride);
+    pair_up(taps);
     return 0;
 }
 
@@ -144,8 +156,7 @@ static void make_rows(struct firn_resampler *r)
             return;
         for (int t = 0; t < span.n; t++)
             r->row[t] = r->ring + (size_t)((span.first + t) % r->slots) * r->pitch;
-        r->kernels->vertical(r->rgb + r->next_out * r->rgb_pitch, r->row,
-                             y->weights + (size_t)r->next_out * y->stride, span.n,
+        r->kernels->vertical(r->rgb + r->next_out * r->rgb_pitch, r->row, y, r->next_out,
                              (size_t)r->x.count * 3);
     }
 }

@@ -9,7 +9,7 @@
 #include "firn/error.h"
 #include "image/buffer.h"
 #include "image/geometry.h"
-#include "image/kernels.h"
+#include "image/row_kernels.h"
 
 /** A few neighbouring rows of a photograph, RGB, each readable FIRN_ROW_SLACK bytes past its end. */
 struct firn_rows {
@@ -27,7 +27,7 @@ struct firn_window {
 
 /** One crop in the making, with its memory. All zero is one that has not begun. */
 struct firn_resampler {
-    const struct firn_kernels *kernels; /**< set by the owner before the first begin */
+    const struct firn_row_kernels *kernels; /**< set by the owner before the first begin */
     struct firn_geometry geometry;
     struct firn_taps x, y;
     struct firn_buffer x_memory, y_memory, scratch, row_memory, ring_memory;

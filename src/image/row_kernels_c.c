@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** The specification of the resize kernels: plain C, always present. */
-#include "image/kernels.h"
+#include "image/row_kernels.h"
 
 #define HALF (1 << (FIRN_WEIGHT_BITS - 1))
 
@@ -32,15 +32,17 @@ static void horizontal_c(uint8_t *out, size_t out_stride, const uint8_t *in, siz
     }
 }
 
-static void vertical_c(uint8_t *out, const uint8_t *const *rows, const int32_t *weights, int n,
-                       size_t bytes)
+static void vertical_c(uint8_t *out, const uint8_t *const *rows, const struct firn_taps *taps,
+                       int i, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) {
+    const int32_t *w = taps->weights + (size_t)i * taps->stride;
+    const int n = taps->spans[i].n;
+    for (size_t x = 0; x < bytes; x++) {
         int32_t sum = HALF;
         for (int t = 0; t < n; t++)
-            sum += rows[t][i] * weights[t];
-        out[i] = clip(sum);
+            sum += rows[t][x] * w[t];
+        out[x] = clip(sum);
     }
 }
 
-const struct firn_kernels firn_kernels_c = {horizontal_c, vertical_c};
+const struct firn_row_kernels firn_row_kernels_c = {FIRN_CPU_GENERIC, horizontal_c, vertical_c};
