@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The durable write path. One commit is one run of whole blocks that starts on a page of its own,
+ * so that no page of the file is ever written twice and a torn write cannot touch what was
+ * acknowledged before:
+ *
+ *     | HEAD . | ROWS ROWS LEDGER .. | ROWS LEDGER ..... | FOOTER.trailer | ROWS LEDGER .. torn
+ *     0      4096                  8192  ...             end of a run     next run   ^
+ *       commit    commit               commit                                   acknowledged
+ *
+ * A write, a sync or a directory sync that fails leaves the file in a state nobody knows: even a
+ * later sync that succeeds proves nothing, because the kernel may have dropped the dirty pages. So
+ * the segment is abandoned at the last acknowledged offset, and the same commit is written once
+ * more into a new segment, together with a footer that says where the abandoned one ends. When
+ * that fails too, nothing of the commit is acknowledged, and all of it stays pending.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "cache/writer_state.h"
+
+enum {
+    BLOCK_BYTES = 64 << 10,  /* of features in a ROWS block: what one gathered row must decode */
+    LEDGER_ENTRIES = 4096,   /* in a LEDGER block */
+    LEDGER_BYTES = 4 << 20,  /* of strings in one, about */
+    RESERVE = 4 << 20,       /* asked of the file system ahead of need */
+    MAX_ROWS = 1 << 20,      /* in a segment: bounds its footer */
+    MAX_BLOCKS = 1 << 18
+};
+
+static struct firn_segment *growing(struct firn_writer *w)
+{
+    return w->loaded.segment + w->growing;
+}
+
+static int fail_errno(const struct firn_writer *w, size_t segment, struct firn_error *err)
+{
+    char path[512];
+    int saved = errno;
+    firn_loaded_path(&w->loaded, segment, path, sizeof path);
+    return firn_fail(err, FIRN_IO, "%s: %s", path, strerror(saved));
+}
+
+static uint64_t random_name(void)
+{
+    uint64_t name = 0;
+    while (name == 0)
+        if (getrandom(&name, sizeof name, 0) != sizeof name)
+            name = 0;
+    return name;
+}
+
+/* ---- files ---- */
+
+/* The end of a segment that no longer grows: what it has reserved goes back. */
+static void let_go(struct firn_writer *w)
+{
+    struct firn_segment *s = growing(w);
+    /* Only space is at stake; the next reader does not care. */
+    w->disk->truncate(w->disk->user, s->fd, s->end);
+    w->growing = FIRN_NO_SEGMENT;
+}
+
+static int remember_orphan(struct firn_writer *w, size_t segment)
+{
+    struct firn_pending *p = &w->pending;
+    size_t *more = realloc(p->orphan, (p->n_orphan + 1) * sizeof *more);
+    if (!more)
+        return -1;
+    p->orphan = more;
+    more[p->n_orphan++] = segment;
+    return 0;
+}
+
+/* Gives the growing segment up for ever. Its tail beyond ->end is nobody's. */
+static void abandon(struct firn_writer *w)
+{
+    struct firn_segment *s = growing(w);
+    if (s->n_extent == 0) {
+        char path[4096];
+        /* Never acknowledged anything: the space is worth more, above all on a full disk. */
+        firn_loaded_path(&w->loaded, w->growing, path, sizeof path);
+        w->disk->unlink(w->disk->user, path);
+    } else {
+        remember_orphan(w, w->growing); /* without memory it merely stays without a footer */
+    }
+    w->growing = FIRN_NO_SEGMENT;
+}
+
+static int create_segment(struct firn_writer *w, struct firn_error *err)
+{
+    struct firn_loaded *l = &w->loaded;
+    struct firn_segment *p = realloc(l->segment, (l->n_segment + 1) * sizeof *p);
+    if (!p)
+        return firn_fail_nomem(err, "a segment");
+    l->segment = p;
+    struct firn_segment *s = p + l->n_segment;
+    firn_segment_init(s, l->last_number + 1);
+    l->n_segment++;
+    char path[4096];
+    firn_loaded_path(l, l->n_segment - 1, path, sizeof path);
+    s->fd = w->disk->create(w->disk->user, path);
+    if (s->fd < 0) {
+        int result = fail_errno(w, l->n_segment - 1, err);
+        l->n_segment--;
+        return result;
+    }
+    l->last_number++;
+    s->cache = l->cache;
+    s->id = random_name();
+    w->growing = l->n_segment - 1;
+    w->reserved = 0;
+    return 0;
+}
+
+/* Goes on with the segment that the last run closed. Any trouble: a new one will do. */
+static void reopen_segment(struct firn_writer *w)
+{
+    size_t i = w->reopen;
+    char path[4096];
+    w->reopen = FIRN_NO_SEGMENT;
+    firn_loaded_path(&w->loaded, i, path, sizeof path);
+    int fd = w->disk->open(w->disk->user, path);
+    if (fd < 0)
+        return;
+    struct firn_segment *s = w->loaded.segment + i;
+    w->disk->close(w->disk->user, s->fd);
+    s->fd = fd;
+    s->closed = false;
+    w->growing = i;
+    w->reserved = 0;
+}
+
+static bool is_full(const struct firn_writer *w)
+{
+    const struct firn_segment *s = w->loaded.segment + w->growing;
+    return s->end >= w->segment_bytes || s->n_prefix >= MAX_ROWS || s->n_extent >= MAX_BLOCKS;
+}
+
+/* ---- what a commit says ---- */
+
+static void put_head(struct firn_writer *w, struct firn_stamp *stamp)
+{
+    struct firn_buffer payload = {0};
+    struct firn_head head = w->loaded.head;
+    head.number = growing(w)->number;
+    head.created = (int64_t)time(NULL);
+    firn_head_put(&payload, &head);
+    firn_block_put(&w->out, NULL, stamp, FIRN_BLOCK_HEAD, 0, payload.data, payload.size);
+    w->out.failed |= payload.failed;
+    free(payload.data);
+}
+
+static void put_footer(struct firn_writer *w, struct firn_stamp *stamp, size_t segment)
+{
+    const struct firn_segment *s = w->loaded.segment + segment;
+    struct firn_buffer payload = {0};
+    struct firn_footer footer = {
+        .segment = s->id, .number = s->number, .end = s->end,
+        .extent = s->extent, .n_extent = s->n_extent,
+        .prefix = s->prefix, .n_prefix = s->n_prefix,
+    };
+    firn_footer_put(&payload, &footer);
+    firn_block_put(&w->out, NULL, stamp, FIRN_BLOCK_FOOTER, 0, payload.data, payload.size);
+    w->out.failed |= payload.failed;
+    free(payload.data);
+}
+
+static void put_salvage(struct firn_writer *w, struct firn_stamp *stamp,
+                        const struct firn_salvage *salvage)
+{
+    const struct firn_segment *s = w->loaded.segment + salvage->segment;
+    struct firn_block b;
+    w->in_scratch = FIRN_NO_PLACE;
+    /* What cannot be read now could be read a moment ago; it was never acknowledged. */
+    if (firn_segment_read(s, &salvage->extent, &w->scratch, &b, NULL) != 0)
+        return;
+    bool own = b.type == FIRN_BLOCK_FOOTER && firn_get(w->scratch.memory + FIRN_HEADER, 8) == s->id;
+    if (!own)
+        firn_block_put_stored(&w->out, stamp, &b, w->scratch.memory + FIRN_HEADER);
+}
+
+static void put_rows(struct firn_writer *w, struct firn_stamp *stamp)
+{
+    const struct firn_pending *p = &w->pending;
+    size_t dim = w->loaded.head.dim, most = BLOCK_BYTES / (4 * dim);
+    most = most ? most : 1;
+    for (size_t i = 0; i < p->n_row; i += most) {
+        size_t n = p->n_row - i < most ? p->n_row - i : most;
+        firn_block_put_rows(&w->out, w->codec, stamp, w->loaded.head.store, (uint32_t)dim,
+                            (const uint8_t(*)[FIRN_KEY])(p->key + i), p->value + i * dim,
+                            (uint32_t)n);
+    }
+}
+
+static void put_ledger(struct firn_writer *w, struct firn_stamp *stamp)
+{
+    const struct firn_pending *p = &w->pending;
+    struct firn_buffer payload = {0};
+    for (size_t i = 0, n; i < p->n_entry; i += n) {
+        size_t bytes = 0;
+        for (n = 0; i + n < p->n_entry && n < LEDGER_ENTRIES && bytes < LEDGER_BYTES; n++)
+            bytes += FIRN_ENTRY + (size_t)p->entry[i + n].name_size + p->entry[i + n].reason_size;
+        payload.size = 0;
+        firn_ledger_put(&payload, p->entry + i, n);
+        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n, payload.data,
+                       payload.size);
+    }
+    w->out.failed |= payload.failed;
+    free(payload.data);
+}
+
+static void put_roots_and_runs(struct firn_writer *w, struct firn_stamp *stamp)
+{
+    const struct firn_pending *p = &w->pending;
+    struct firn_buffer payload = {0};
+    for (size_t i = 0; i < p->n_root; i++) {
+        const struct firn_root *root = w->loaded.index.root + p->root[i];
+        payload.size = 0;
+        firn_root_put(&payload, p->root[i], root->path, root->classes, root->n_classes);
+        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_ROOT, 0, payload.data, payload.size);
+    }
+    for (size_t i = 0; i < p->n_run; i++) {
+        payload.size = 0;
+        firn_run_put(&payload, p->run + i);
+        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_RUN, 0, payload.data, payload.size);
+    }
+    w->out.failed |= payload.failed;
+    free(payload.data);
+}
+
+/* Rows before the ledger that speaks of them, so that any prefix of a cache makes sense. */
+static int encode(struct firn_writer *w, struct firn_stamp *stamp, struct firn_error *err)
+{
+    const struct firn_pending *p = &w->pending;
+    w->out.size = 0;
+    w->out.failed = false;
+    if (growing(w)->n_extent == 0)
+        put_head(w, stamp);
+    for (size_t i = 0; i < p->n_orphan; i++)
+        put_footer(w, stamp, p->orphan[i]);
+    for (size_t i = 0; i < p->n_salvage; i++)
+        put_salvage(w, stamp, p->salvage + i);
+    put_rows(w, stamp);
+    put_roots_and_runs(w, stamp);
+    put_ledger(w, stamp);
+    firn_buffer_pad(&w->out, FIRN_PAGE);
+    return w->out.failed ? firn_fail_nomem(err, "a commit to the cache") : 0;
+}
+
+/* ---- writing it ---- */
+
+static void reserve(struct firn_writer *w, uint64_t offset, uint64_t n)
+{
+    if (w->no_reserve || offset + n <= w->reserved)
+        return;
+    uint64_t more = n > RESERVE ? n : RESERVE;
+    if (w->disk->reserve(w->disk->user, growing(w)->fd, offset, more) == 0)
+        w->reserved = offset + more;
+    else if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+        w->no_reserve = true;
+    /* Any other failure will show in the write itself, if it matters. */
+}
+
+/* w->out to `offset` of the growing segment, on disk when this returns 0; else -1 with errno. */
+static int write_through(struct firn_writer *w, uint64_t offset, bool is_new)
+{
+    const struct firn_disk *d = w->disk;
+    int fd = growing(w)->fd;
+    ssize_t n;
+    reserve(w, offset, w->out.size);
+    do
+        n = d->pwrite(d->user, fd, w->out.data, w->out.size, offset);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0 && (size_t)n < w->out.size) {
+        errno = ENOSPC; /* the only reason for a short write to a regular file that lasts */
+        return -1;
+    }
+    if (n < 0 || d->fdatasync(d->user, fd) != 0)
+        return -1;
+    return is_new ? d->sync_dir(d->user, w->loaded.dir) : 0;
+}
+
+/* Puts the blocks of w->out on the growing segment's lists. */
+static int note_blocks(struct firn_writer *w, uint64_t offset)
+{
+    struct firn_block b;
+    for (size_t at = 0; at + FIRN_HEADER <= w->out.size;) {
+        const uint8_t *p = w->out.data + at;
+        if (firn_header_decode(p, &b) != FIRN_HEADER_GOOD)
+            break; /* padding */
+        if (firn_segment_note(growing(w), offset + at, &b, p + FIRN_HEADER) != 0)
+            return -1;
+        at += firn_block_span(b.stored);
+    }
+    return 0;
+}
+
+/* The pending rows have a place now. Pending ROWS blocks are the last ROWS blocks of the commit. */
+static int place_rows(struct firn_writer *w)
+{
+    const struct firn_segment *s = growing(w);
+    struct firn_index *index = &w->loaded.index;
+    size_t left = w->pending.n_row, i = s->n_extent;
+    while (left > 0 && i-- > 0) {
+        const struct firn_extent *e = s->extent + i;
+        if (e->type != FIRN_BLOCK_ROWS)
+            continue;
+        if (firn_index_place(index, (uint32_t)w->growing, e) != 0)
+            return -1;
+        index->place[index->n_place - 1].checked = 1;
+        left -= e->count;
+        for (uint32_t k = 0; k < e->count; k++) {
+            struct firn_row *row = index->row + w->pending.row[left + k];
+            row->place = (uint32_t)index->n_place - 1;
+            row->row = k;
+        }
+    }
+    return 0;
+}
+
+static void clear_pending(struct firn_writer *w)
+{
+    struct firn_pending *p = &w->pending;
+    for (size_t i = 0; i < p->n_orphan; i++)
+        w->loaded.segment[p->orphan[i]].adopted = true;
+    p->n_entry = p->n_row = p->n_root = p->n_run = p->n_orphan = p->n_salvage = 0;
+    p->head = false;
+}
+
+/* One try at writing all that is pending into the growing segment. */
+static int attempt(struct firn_writer *w, struct firn_error *err)
+{
+    struct firn_segment *s = growing(w);
+    struct firn_stamp stamp = {s->cache, s->id, s->sequence};
+    bool is_new = s->n_extent == 0;
+    uint64_t offset = firn_round_up(s->end, FIRN_PAGE), old_end = s->end;
+    size_t old_extents = s->n_extent, old_prefixes = s->n_prefix;
+    int result = encode(w, &stamp, err);
+    if (result != 0)
+        return result;
+    /* The lists first: behind the sync nothing may fail any more. */
+    if (note_blocks(w, offset) != 0 || place_rows(w) != 0)
+        result = firn_fail_nomem(err, "the index of the cache");
+    else if (write_through(w, offset, is_new) != 0)
+        result = fail_errno(w, w->growing, err);
+    s = growing(w);
+    if (result != 0) {
+        s->n_extent = old_extents;
+        s->n_prefix = old_prefixes;
+        s->end = old_end;
+        for (size_t i = 0; i < w->pending.n_row; i++) {
+            struct firn_row *row = w->loaded.index.row + w->pending.row[i];
+            row->place = FIRN_NO_PLACE;
+            row->row = (uint32_t)i;
+        }
+        return result;
+    }
+    s->sequence = stamp.sequence;
+    firn_publish(w->lock, s->id, s->end);
+    clear_pending(w);
+    return 0;
+}
+
+/* Makes sure that some segment can take a commit. */
+static int ready(struct firn_writer *w, struct firn_error *err)
+{
+    if (w->growing != FIRN_NO_SEGMENT && is_full(w)) {
+        struct firn_error ignored; /* it is abandoned then, and gets its footer from the next */
+        firn_writer_close_segment(w, &ignored);
+    }
+    if (w->growing == FIRN_NO_SEGMENT && w->reopen != FIRN_NO_SEGMENT)
+        reopen_segment(w);
+    return w->growing == FIRN_NO_SEGMENT ? create_segment(w, err) : 0;
+}
+
+int firn_writer_flush(struct firn_writer *w, struct firn_error *err)
+{
+    const struct firn_pending *p = &w->pending;
+    int result = 0;
+    if (p->n_entry + p->n_row + p->n_root + p->n_run + p->n_orphan == 0 && !p->head)
+        return 0;
+    for (int tries = 0; tries < 2; tries++) {
+        result = ready(w, err);
+        if (result == 0)
+            result = attempt(w, err);
+        if (result != -FIRN_IO)
+            break;
+        if (w->growing != FIRN_NO_SEGMENT)
+            abandon(w);
+    }
+    if (result != 0 && err && p->n_entry > 0) {
+        char was[sizeof err->text];
+        memcpy(was, err->text, sizeof was);
+        firn_fail(err, err->code, "%.700s; %zu photographs are not stored: when the cause is gone, "
+                                  "run the same command again", was, p->n_entry);
+    }
+    return result;
+}
+
+int firn_writer_close_segment(struct firn_writer *w, struct firn_error *err)
+{
+    struct firn_segment *s = growing(w);
+    struct firn_stamp stamp = {s->cache, s->id, s->sequence};
+    uint64_t offset = firn_round_up(s->end, FIRN_PAGE);
+    size_t first = 0, first_prefix = 0;
+    /* Blocks that an earlier footer has, and that footer itself, are not said again. */
+    while (first < s->n_extent && s->last_footer != 0 && s->extent[first].offset <= s->last_footer) {
+        first_prefix += s->extent[first].type == FIRN_BLOCK_ROWS ? s->extent[first].count : 0;
+        first++;
+    }
+    if (first == s->n_extent) { /* nothing new since then */
+        let_go(w);
+        return 0;
+    }
+    struct firn_footer footer = {
+        .segment = s->id, .number = s->number, .previous = s->last_footer, .end = offset,
+        .extent = s->extent + first, .n_extent = s->n_extent - first,
+        .prefix = s->prefix + first_prefix, .n_prefix = s->n_prefix - first_prefix,
+    };
+    struct firn_buffer payload = {0};
+    firn_footer_put(&payload, &footer);
+    size_t whole = firn_round_up(FIRN_HEADER + payload.size + FIRN_TRAILER, FIRN_PAGE);
+    uint8_t *p = firn_buffer_room(&payload, whole - FIRN_HEADER - payload.size);
+    w->out.size = 0;
+    if (p) {
+        memset(p, 0, whole - FIRN_HEADER - payload.size);
+        payload.size = whole - FIRN_HEADER;
+        firn_trailer_put(payload.data + payload.size - FIRN_TRAILER, offset, offset + whole);
+        firn_block_put(&w->out, NULL, &stamp, FIRN_BLOCK_FOOTER, 0, payload.data, payload.size);
+    }
+    free(payload.data);
+    int result = 0;
+    if (!p || w->out.failed)
+        result = firn_fail_nomem(err, "a footer");
+    else if (write_through(w, offset, false) != 0)
+        result = fail_errno(w, w->growing, err);
+    if (result != 0) {
+        abandon(w);
+        return result;
+    }
+    s->sequence = stamp.sequence;
+    s->last_footer = offset;
+    s->end = offset + whole;
+    s->closed = true;
+    firn_publish(w->lock, s->id, s->end);
+    let_go(w);
+    return 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int disk_mkdir(void *user, const char *path)
+{
+    (void)user;
+    return mkdir(path, 0777);
+}
+
+static int disk_create(void *user, const char *path)
+{
+    (void)user;
+    return open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+}
+
+static int disk_open(void *user, const char *path)
+{
+    (void)user;
+    return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static ssize_t disk_pwrite(void *user, int fd, const void *bytes, size_t n, uint64_t offset)
+{
+    (void)user;
+    return pwrite(fd, bytes, n, (off_t)offset);
+}
+
+static int disk_fdatasync(void *user, int fd)
+{
+    (void)user;
+    return fdatasync(fd);
+}
+
+static int disk_reserve(void *user, int fd, uint64_t offset, uint64_t n)
+{
+    (void)user;
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n);
+}
+
+static int disk_truncate(void *user, int fd, uint64_t size)
+{
+    (void)user;
+    return ftruncate(fd, (off_t)size);
+}
+
+static int disk_sync_dir(void *user, const char *path)
+{
+    (void)user;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int result = fsync(fd), saved = errno;
+    close(fd);
+    errno = saved;
+    /* Some file systems cannot sync a directory and need not: they say EINVAL. */
+    return result != 0 && saved == EINVAL ? 0 : result;
+}
+
+static int disk_unlink(void *user, const char *path)
+{
+    (void)user;
+    return unlink(path);
+}
+
+static int disk_close(void *user, int fd)
+{
+    (void)user;
+    return close(fd);
+}
+
+const struct firn_disk firn_disk_system = {
+    .mkdir = disk_mkdir,
+    .create = disk_create,
+    .open = disk_open,
+    .pwrite = disk_pwrite,
+    .fdatasync = disk_fdatasync,
+    .reserve = disk_reserve,
+    .truncate = disk_truncate,
+    .sync_dir = disk_sync_dir,
+    .unlink = disk_unlink,
+    .close = disk_close,
+};

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Segments are looked at from the newest to the oldest, because a later one may hold the footer of
+ * an older one whose writer died or whose disk failed; then their records are read from the oldest
+ * to the newest, so that the newest word about a photograph wins.
+ */
+#include "cache/load.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+void firn_loaded_path(const struct firn_loaded *loaded, size_t segment, char *path, size_t n)
+{
+    char name[32];
+    firn_segment_name(name, loaded->segment[segment].number);
+    snprintf(path, n, "%s/%s", loaded->dir, name);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+int firn_list_segments(const char *dir, uint32_t **numbers, size_t *n, struct firn_error *err)
+{
+    *numbers = NULL;
+    *n = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return firn_fail(err, FIRN_NOINPUT, "%s: %s", dir,
+                         errno == ENOENT ? "there is no such cache" : strerror(errno));
+    int result = 0;
+    const struct dirent *e;
+    while (result == 0 && (errno = 0, e = readdir(d)) != NULL) {
+        uint32_t number = firn_segment_number(e->d_name);
+        if (number == 0)
+            continue;
+        uint32_t *p = realloc(*numbers, (*n + 1) * sizeof *p);
+        if (!p) {
+            result = firn_fail_nomem(err, "the list of segments");
+            break;
+        }
+        *numbers = p;
+        p[(*n)++] = number;
+    }
+    if (result == 0 && errno != 0)
+        result = firn_fail(err, FIRN_IO, "%s: %s", dir, strerror(errno));
+    closedir(d);
+    if (result != 0) {
+        free(*numbers);
+        *numbers = NULL;
+        return result;
+    }
+    if (*n > 1)
+        qsort(*numbers, *n, sizeof **numbers, compare_numbers);
+    return 0;
+}
+
+void firn_loaded_fini(struct firn_loaded *loaded)
+{
+    for (size_t i = 0; i < loaded->n_segment; i++)
+        firn_segment_fini(loaded->segment + i);
+    free(loaded->segment);
+    free(loaded->dir);
+    firn_index_fini(&loaded->index);
+    memset(loaded, 0, sizeof *loaded);
+}
+
+/* 1: opened; 0: not there any more, or no regular file. */
+static int open_segment(struct firn_loaded *l, struct firn_segment *s, struct firn_error *err)
+{
+    char name[32], *path = NULL;
+    struct stat st;
+    firn_segment_name(name, s->number);
+    if (asprintf(&path, "%s/%s", l->dir, name) < 0)
+        return firn_fail_nomem(err, "a path");
+    s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int result = 1;
+    if (s->fd < 0 || fstat(s->fd, &st) != 0)
+        result = errno == ENOENT || errno == ELOOP ? 0
+                                                   : firn_fail(err, FIRN_IO, "%s: %s", path,
+                                                               strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        result = 0;
+    else
+        s->size = (uint64_t)st.st_size;
+    free(path);
+    return result;
+}
+
+/* Footers of other segments found so far. */
+struct abandoned {
+    struct firn_footer *footer;
+    size_t n;
+};
+
+static const struct firn_footer *footer_of(const struct abandoned *a, uint32_t number)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (a->footer[i].number == number)
+            return a->footer + i;
+    return NULL;
+}
+
+/* Collects what segment `s` says of others. A damaged block says nothing. */
+static int collect(struct abandoned *a, const struct firn_segment *s, struct firn_error *err)
+{
+    struct firn_scratch scratch = {0};
+    struct firn_block b;
+    int result = 0;
+    for (size_t i = 0; i < s->n_extent && result == 0; i++) {
+        if (s->extent[i].type != FIRN_BLOCK_FOOTER ||
+            firn_segment_read(s, s->extent + i, &scratch, &b, NULL) != 0 || b.stored != b.raw)
+            continue;
+        struct firn_footer footer, *p;
+        if (firn_footer_get(scratch.memory + FIRN_HEADER, b.stored, &footer) != 0)
+            continue;
+        if (footer.segment == s->id || footer.number >= s->number) {
+            firn_footer_fini(&footer);
+            continue;
+        }
+        p = realloc(a->footer, (a->n + 1) * sizeof *p);
+        if (!p) {
+            firn_footer_fini(&footer);
+            result = firn_fail_nomem(err, "a footer");
+            break;
+        }
+        a->footer = p;
+        p[a->n++] = footer;
+    }
+    free(scratch.memory);
+    return result;
+}
+
+static void drop_segment(struct firn_loaded *l, size_t i)
+{
+    firn_segment_fini(l->segment + i);
+    memmove(l->segment + i, l->segment + i + 1, (l->n_segment - i - 1) * sizeof *l->segment);
+    l->n_segment--;
+}
+
+static int load_segments(struct firn_loaded *l, struct abandoned *a, struct firn_error *err)
+{
+    for (size_t i = l->n_segment; i-- > 0;) {
+        struct firn_segment *s = l->segment + i;
+        int result = open_segment(l, s, err);
+        if (result == 0) {
+            drop_segment(l, i);
+            continue;
+        }
+        const struct firn_footer *footer = footer_of(a, s->number);
+        if (result > 0 && (!footer || firn_segment_adopt(s, footer) != 0)) {
+            s->n_extent = s->n_prefix = 0;
+            result = firn_segment_load(s, err);
+            if (result < 0) {
+                char path[512];
+                firn_loaded_path(l, i, path, sizeof path);
+                return firn_fail_in(err, "%s", path);
+            }
+        }
+        if (result < 0 || (result = collect(a, s, err)) < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* Readers stop where the writer said that it had got. A closed segment is whole in any case. */
+static void hide_unacknowledged(struct firn_loaded *l, const struct firn_published *published)
+{
+    size_t i = 0;
+    while (i < l->n_segment && l->segment[i].id != published->segment)
+        i++;
+    if (i == l->n_segment)
+        return;
+    if (!l->segment[i].closed && !l->segment[i].broken)
+        firn_segment_limit(l->segment + i, published->offset);
+    while (l->n_segment > i + 1)
+        drop_segment(l, l->n_segment - 1);
+}
+
+/* The oldest head names the cache; whatever is not of it was put here by mistake. */
+static void drop_strangers(struct firn_loaded *l)
+{
+    for (size_t i = 0; i < l->n_segment && !l->has_head; i++) {
+        l->has_head = l->segment[i].has_head;
+        l->head = l->segment[i].head;
+        l->cache = l->segment[i].cache;
+    }
+    for (size_t i = 0; i < l->n_segment && l->cache == 0; i++)
+        l->cache = l->segment[i].cache;
+    for (size_t i = l->n_segment; i-- > 0;) {
+        if (l->segment[i].cache == l->cache && l->cache != 0)
+            continue;
+        l->skipped++;
+        if (l->segment[i].size > l->skipped_bytes)
+            l->skipped_bytes = l->segment[i].size;
+        drop_segment(l, i);
+    }
+}
+
+static int add_entry(void *user, const struct firn_entry *entry)
+{
+    return firn_index_entry(user, entry) == 0 ? 0 : -2;
+}
+
+/* One record block into the index. Blocks that are damaged or mean nothing are left out. */
+static int load_record(struct firn_loaded *l, const struct firn_segment *s,
+                       const struct firn_extent *e, struct firn_codec *codec,
+                       struct firn_scratch *scratch)
+{
+    struct firn_block b;
+    uint8_t *raw = NULL;
+    int result = firn_segment_read(s, e, scratch, &b, NULL);
+    if (result == 0)
+        result = firn_block_get(codec, &b, scratch->memory + FIRN_HEADER, &raw);
+    if (result != 0)
+        return result == -2 || result == -FIRN_NOMEM ? -1 : 0;
+    uint32_t id;
+    struct firn_root root;
+    struct firn_run run;
+    if (b.type == FIRN_BLOCK_LEDGER)
+        result = firn_ledger_get(raw, b.raw, b.count, add_entry, &l->index) == -2 ? -1 : 0;
+    else if (b.type == FIRN_BLOCK_ROOT && firn_root_get(raw, b.raw, &id, &root) == 0)
+        result = firn_index_root(&l->index, id, &root);
+    else if (b.type == FIRN_BLOCK_RUN && firn_run_get(raw, b.raw, &run) == 0)
+        result = firn_index_run(&l->index, &run);
+    free(raw);
+    return result;
+}
+
+static int load_rows(struct firn_loaded *l, uint32_t segment, const struct firn_extent *e,
+                     const uint64_t *prefix)
+{
+    if (firn_index_place(&l->index, segment, e) != 0)
+        return -1;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (firn_index_row(&l->index, prefix[i], (uint32_t)l->index.n_place - 1, i) != 0)
+            return -1;
+    return 0;
+}
+
+static int load_records(struct firn_loaded *l, struct firn_codec *codec, struct firn_error *err)
+{
+    struct firn_scratch scratch = {0};
+    int result = 0;
+    for (size_t k = 0; k < l->n_segment && result == 0; k++) {
+        const struct firn_segment *s = l->segment + k;
+        const uint64_t *prefix = s->prefix;
+        for (size_t i = 0; i < s->n_extent && result == 0; i++) {
+            const struct firn_extent *e = s->extent + i;
+            if (e->type == FIRN_BLOCK_ROWS) {
+                bool fits = e->width == l->head.dim && e->store == l->head.store;
+                result = fits ? load_rows(l, (uint32_t)k, e, prefix) : 0;
+                prefix += e->count;
+            } else if (e->type >= FIRN_BLOCK_LEDGER && e->type <= FIRN_BLOCK_RUN) {
+                result = load_record(l, s, e, codec, &scratch);
+            } else if (e->type > FIRN_BLOCK_FOOTER && e->type < FIRN_BLOCK_OPTIONAL) {
+                result = firn_fail(err, FIRN_CONFIG,
+                                   "%s: was written by a later version of firn; use that one",
+                                   l->dir);
+            }
+        }
+    }
+    free(scratch.memory);
+    return result == -1 ? firn_fail_nomem(err, "the index of the cache") : result;
+}
+
+static int load_all(struct firn_loaded *l, enum firn_load_for what_for,
+                    const struct firn_published *published, struct firn_error *err)
+{
+    uint32_t *number;
+    struct abandoned a = {0};
+    int result = firn_list_segments(l->dir, &number, &l->n_segment, err);
+    if (result != 0)
+        return result;
+    l->segment = calloc(l->n_segment + 1, sizeof *l->segment);
+    if (!l->segment) {
+        l->n_segment = 0;
+        free(number);
+        return firn_fail_nomem(err, "the list of segments");
+    }
+    for (size_t i = 0; i < l->n_segment; i++)
+        firn_segment_init(l->segment + i, l->last_number = number[i]);
+    free(number);
+    result = load_segments(l, &a, err);
+    for (size_t i = 0; i < a.n; i++)
+        firn_footer_fini(a.footer + i);
+    free(a.footer);
+    if (result != 0)
+        return result;
+    if (what_for == FIRN_LOAD_READER && published && firn_published_is_live(published))
+        hide_unacknowledged(l, published);
+    drop_strangers(l);
+    struct firn_codec *codec = firn_codec_create();
+    result = codec ? load_records(l, codec, err) : firn_fail_nomem(err, "zstd");
+    firn_codec_destroy(codec);
+    return result;
+}
+
+int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
+              const struct firn_published *published, struct firn_error *err)
+{
+    memset(loaded, 0, sizeof *loaded);
+    firn_index_init(&loaded->index);
+    loaded->dir = strdup(dir);
+    int result = loaded->dir ? load_all(loaded, what_for, published, err)
+                             : firn_fail_nomem(err, "a path");
+    if (result != 0)
+        firn_loaded_fini(loaded);
+    return result;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/** One segment file: finding its blocks, by its footers or by walking through it. */
+#ifndef FIRN_SRC_CACHE_SEGMENT_H
+#define FIRN_SRC_CACHE_SEGMENT_H
+
+#include "cache/block.h"
+#include "firn/error.h"
+
+/** A segment as loaded. */
+struct firn_segment {
+    int fd;           /* -1 once closed */
+    uint32_t number;  /* from its file name */
+    uint64_t cache;   /* from its blocks; 0: not one whole block */
+    uint64_t id;
+    uint64_t size;    /* bytes of the file when it was opened */
+    uint64_t end;     /* behind the last block that counts */
+    bool closed;      /* ends in a trailer and its footers are whole */
+    bool broken;      /* ends in a trailer, but its footers are not whole */
+    bool adopted;     /* a later segment holds its footer */
+    bool has_head;
+    struct firn_head head;
+    struct firn_extent *extent; /* blocks in order */
+    size_t n_extent, extent_room;
+    uint64_t *prefix; /* of the rows of all ROWS extents, in order */
+    size_t n_prefix, prefix_room;
+    uint64_t last_footer; /* offset of the last own footer, 0 without */
+    uint32_t sequence;    /* of the next block */
+};
+
+/** "seg-00000001.firn"; room for 32 bytes. */
+void firn_segment_name(char name[32], uint32_t number);
+/** The number in such a name; 0 when it is none. */
+uint32_t firn_segment_number(const char *name);
+
+void firn_segment_init(struct firn_segment *segment, uint32_t number);
+void firn_segment_fini(struct firn_segment *segment);
+
+/** Puts a whole block that lies at `offset` on the lists. 0, or -1 when memory is out. */
+int firn_segment_note(struct firn_segment *segment, uint64_t offset,
+                      const struct firn_block *block, const uint8_t *payload);
+
+/** Takes blocks that start at or behind `end` off the lists. */
+void firn_segment_limit(struct firn_segment *segment, uint64_t end);
+
+/** Reads exactly n bytes at `offset`. 0, -1 with errno, or -1 with errno 0 at the end of file. */
+int firn_read_at(int fd, void *bytes, size_t n, uint64_t offset);
+
+/** Kept from block to block; zero-initialise, free(memory) in the end. */
+struct firn_scratch {
+    uint8_t *memory;
+    size_t room;
+};
+
+/**
+ * Reads a block that an extent names, and checks that it is that one and whole. The payload is in
+ * scratch->memory + FIRN_HEADER. FIRN_DATA, FIRN_IO, FIRN_NOMEM with a text without the file name.
+ */
+int firn_segment_read(const struct firn_segment *segment, const struct firn_extent *extent,
+                      struct firn_scratch *scratch, struct firn_block *block,
+                      struct firn_error *err);
+
+/** Who wants to know what a walk through a segment finds. */
+struct firn_walk {
+    void *user;
+    /** A whole block. Non-zero ends the walk with that result. */
+    int (*good)(void *user, uint64_t offset, const struct firn_block *block,
+                const uint8_t *payload);
+    /** Bytes that are no whole block; `block` is the header when that is whole, else NULL. Zeros
+     * between blocks are not reported. May be NULL. */
+    void (*bad)(void *user, uint64_t offset, uint64_t bytes, const struct firn_block *block,
+                const char *what);
+};
+
+/**
+ * Walks from byte 0 to `size`, checking everything, resuming behind damage at the next whole
+ * header of the same segment. Fills segment->cache and ->id from the first whole block when they
+ * are 0. FIRN_CONFIG: a later format; FIRN_IO; FIRN_NOMEM.
+ */
+int firn_segment_walk(struct firn_segment *segment, uint64_t size, const struct firn_walk *walk,
+                      struct firn_error *err);
+
+/**
+ * Fills in the lists: by the footers when the file ends in a trailer, else (and when they are
+ * damaged) by walking. FIRN_CONFIG, FIRN_IO, FIRN_NOMEM.
+ */
+int firn_segment_load(struct firn_segment *segment, struct firn_error *err);
+
+/** The same from a footer that lies in a later segment. */
+int firn_segment_adopt(struct firn_segment *segment, const struct firn_footer *footer);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Verification walks every segment from its first byte, as if there were no index, and holds what
+ * it meets against what the footers promise and the ledger says.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cache/load.h"
+#include "cache/shuffle.h"
+
+struct verify {
+    struct firn_loaded loaded;
+    struct firn_published published;
+    bool any_published, full;
+    firn_finding_fn *report;
+    void *user;
+    struct firn_verify_result *result;
+    struct firn_codec *codec;
+    struct firn_rows rows;
+    /* the segment that is being walked */
+    struct firn_segment *segment;
+    char name[32];
+    bool listed;         /* its lists come from footers, not from the same walk */
+    bool last;           /* no later segment has blocks */
+    size_t next_extent;  /* first that the walk has not come to */
+    size_t next_place;   /* the same in the index's place[] */
+};
+
+static void find(struct verify *v, const char *file, uint64_t offset, uint64_t bytes,
+                 size_t photographs, const char *what)
+{
+    struct firn_finding finding = {file, offset, bytes, what, photographs};
+    v->result->findings++;
+    if (v->report)
+        v->report(v->user, &finding);
+}
+
+static size_t photographs_in(const struct firn_extent *e)
+{
+    return e->type == FIRN_BLOCK_ROWS || e->type == FIRN_BLOCK_LEDGER ? e->count : 0;
+}
+
+/* Listed blocks before `offset` that the walk has passed without meeting them. */
+static void find_missing(struct verify *v, uint64_t offset)
+{
+    const struct firn_segment *s = v->segment;
+    for (; v->next_extent < s->n_extent && s->extent[v->next_extent].offset < offset;
+         v->next_extent++) {
+        const struct firn_extent *e = s->extent + v->next_extent;
+        if (v->listed)
+            find(v, v->name, e->offset, firn_block_span(e->stored), photographs_in(e),
+                 "a block that the footer lists is not there");
+    }
+}
+
+static int ignore_entry(void *user, const struct firn_entry *entry)
+{
+    (void)user;
+    (void)entry;
+    return 0;
+}
+
+/* Finite and not negative, all of them. */
+static bool rows_are_features(const struct verify *v, const struct firn_block *b)
+{
+    float value[256];
+    size_t n = (size_t)b->count * b->width;
+    for (size_t i = 0; i < n; i += 256) {
+        size_t some = n - i < 256 ? n - i : 256;
+        firn_join(v->rows.plane, i, some, b->store, value);
+        for (size_t k = 0; k < some; k++)
+            if (!(value[k] >= 0 && value[k] < INFINITY))
+                return false;
+    }
+    return true;
+}
+
+/* Says what is wrong inside a block whose checksum is right, or NULL; -2 in *result: no memory. */
+static const char *inspect(struct verify *v, const struct firn_block *b, const uint8_t *payload,
+                           int *result)
+{
+    uint8_t *raw;
+    uint32_t id;
+    struct firn_root root = {0};
+    struct firn_run run;
+    if (b->type == FIRN_BLOCK_ROWS) {
+        *result = firn_block_get_rows(v->codec, b, payload, &v->rows);
+        if (*result == 0 && !rows_are_features(v, b))
+            return "a feature is negative or not finite";
+        return *result == -1 ? "its features cannot be expanded" : NULL;
+    }
+    *result = firn_block_get(v->codec, b, payload, &raw);
+    if (*result != 0)
+        return *result == -1 ? "it cannot be expanded" : NULL;
+    if (b->type == FIRN_BLOCK_LEDGER)
+        *result = firn_ledger_get(raw, b->raw, b->count, ignore_entry, NULL);
+    else if (b->type == FIRN_BLOCK_ROOT)
+        *result = firn_root_get(raw, b->raw, &id, &root);
+    else if (b->type == FIRN_BLOCK_RUN)
+        *result = firn_run_get(raw, b->raw, &run);
+    firn_root_fini(&root);
+    free(raw);
+    return *result == -1 ? "its records make no sense" : NULL;
+}
+
+static int good(void *user, uint64_t offset, const struct firn_block *b, const uint8_t *payload)
+{
+    struct verify *v = user;
+    struct firn_index *index = &v->loaded.index;
+    uint32_t k = (uint32_t)(v->segment - v->loaded.segment);
+    int result = 0;
+    const char *wrong = v->full ? inspect(v, b, payload, &result) : NULL;
+    v->result->blocks++;
+    find_missing(v, offset);
+    if (v->next_extent < v->segment->n_extent &&
+        v->segment->extent[v->next_extent].offset == offset)
+        v->next_extent++;
+    while (v->next_place < index->n_place &&
+           (index->place[v->next_place].segment < k ||
+            (index->place[v->next_place].segment == k &&
+             index->place[v->next_place].extent.offset < offset)))
+        v->next_place++;
+    if (wrong)
+        find(v, v->name, offset, firn_block_span(b->stored), b->count, wrong);
+    else if (v->next_place < index->n_place && index->place[v->next_place].segment == k &&
+             index->place[v->next_place].extent.offset == offset)
+        index->place[v->next_place].checked = 1;
+    return result == -2 ? -1 : 0;
+}
+
+/* The unfinished write of a writer that was killed or is at work: nothing acknowledged is in it. */
+static bool is_torn_tail(const struct verify *v, uint64_t offset, uint64_t bytes)
+{
+    const struct firn_segment *s = v->segment;
+    if (s->closed || s->broken)
+        return false;
+    if (s->adopted)
+        return offset >= s->end;
+    if (v->any_published && v->published.segment == s->id)
+        return offset >= v->published.offset;
+    return v->last && offset + bytes == s->size;
+}
+
+static void bad(void *user, uint64_t offset, uint64_t bytes, const struct firn_block *b,
+                const char *what)
+{
+    struct verify *v = user;
+    const struct firn_segment *s = v->segment;
+    size_t photographs = 0;
+    find_missing(v, offset);
+    if (v->listed) {
+        for (; v->next_extent < s->n_extent &&
+               s->extent[v->next_extent].offset < offset + bytes; v->next_extent++)
+            photographs += photographs_in(s->extent + v->next_extent);
+    } else if (b && (b->type == FIRN_BLOCK_ROWS || b->type == FIRN_BLOCK_LEDGER)) {
+        photographs = b->count;
+    }
+    if (!is_torn_tail(v, offset, bytes))
+        find(v, v->name, offset, bytes, photographs, what);
+}
+
+static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
+{
+    struct firn_segment *s = v->loaded.segment + k;
+    struct firn_walk walk = {.user = v, .good = good, .bad = bad};
+    v->segment = s;
+    v->listed = s->closed || s->adopted;
+    v->last = k + 1 == v->loaded.n_segment;
+    v->next_extent = 0;
+    firn_segment_name(v->name, s->number);
+    v->result->segments++;
+    v->result->bytes += s->size;
+    if (v->any_published && v->published.segment == s->id && s->size < v->published.offset)
+        find(v, v->name, s->size, v->published.offset - s->size, 0,
+             "the file is shorter than what was acknowledged");
+    else if (!s->closed && !s->adopted && !s->broken && !v->last)
+        find(v, v->name, s->size, 0, 0,
+             "no footer, though a later segment exists: its end may be missing");
+    int result = firn_segment_walk(s, s->size, &walk, err);
+    if (result == -1)
+        return firn_fail_nomem(err, "a block of the cache");
+    find_missing(v, UINT64_MAX);
+    return result == 0 ? 0 : firn_fail_in(err, "%s/%s", v->loaded.dir, v->name);
+}
+
+/* Files that look like segments and hold nothing of this cache. */
+static int find_strangers(struct verify *v, struct firn_error *err)
+{
+    uint32_t *number;
+    size_t n, k = 0;
+    int result = firn_list_segments(v->loaded.dir, &number, &n, err);
+    if (result != 0)
+        return result;
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        while (k < v->loaded.n_segment && v->loaded.segment[k].number < number[i])
+            k++;
+        if (k < v->loaded.n_segment && v->loaded.segment[k].number == number[i])
+            continue;
+        firn_segment_name(name, number[i]);
+        /* A first page that a killed writer never finished is no loss. */
+        if (v->loaded.skipped_bytes > 2 * FIRN_PAGE)
+            find(v, name, 0, 0, 0, "no block of this cache can be read from it");
+    }
+    free(number);
+    return 0;
+}
+
+static bool row_is_whole(const struct firn_index *index, const struct firn_entry *e)
+{
+    const struct firn_row *row;
+    size_t at = 0;
+    while ((row = firn_index_rows(index, e->content, &at)) != NULL)
+        if (index->place[row->place].checked == 1)
+            return true;
+    return false;
+}
+
+static void find_lost(struct verify *v)
+{
+    const struct firn_index *index = &v->loaded.index;
+    char what[700];
+    size_t lost = 0, used = 0;
+    for (size_t i = 0; i < index->n_entry; i++) {
+        const struct firn_entry *e = index->entry + i;
+        if (e->state != FIRN_DONE || row_is_whole(index, e))
+            continue;
+        if (lost++ < 3)
+            used += (size_t)snprintf(what + used, sizeof what - used, "%s%.150s",
+                                     lost > 1 ? ", " : "", e->name);
+    }
+    if (lost == 0)
+        return;
+    snprintf(what + used, sizeof what - used, "%s: done, but the feature is lost; run firn extract "
+             "as before to compute it again", lost > 3 ? ", ..." : "");
+    find(v, "", 0, 0, lost, what);
+}
+
+static int verify(struct verify *v, const char *dir, struct firn_error *err)
+{
+    v->any_published = firn_published_read(dir, &v->published);
+    int result = firn_load(&v->loaded, dir, FIRN_LOAD_WRITER, NULL, err);
+    if (result != 0)
+        return result;
+    if (v->loaded.last_number == 0)
+        return firn_fail(err, FIRN_NOINPUT, "%s: is not a cache", dir);
+    v->codec = firn_codec_create();
+    if (!v->codec)
+        return firn_fail_nomem(err, "zstd");
+    for (size_t k = 0; k < v->loaded.n_segment && result == 0; k++)
+        result = verify_segment(v, k, err);
+    if (result == 0)
+        result = find_strangers(v, err);
+    if (result != 0)
+        return result;
+    if (!v->loaded.has_head)
+        find(v, "", 0, 0, 0, "no segment says what the features were made with");
+    find_lost(v);
+    if (v->result->findings == 0)
+        return 0;
+    return firn_fail(err, FIRN_DATA, "%s: %zu places are damaged", dir, v->result->findings);
+}
+
+int firn_verify(const char *dir, int full, firn_finding_fn *report, void *user,
+                struct firn_verify_result *result, struct firn_error *err)
+{
+    struct firn_verify_result own;
+    struct verify v = {
+        .full = full != 0, .report = report, .user = user, .result = result ? result : &own};
+    memset(v.result, 0, sizeof *v.result);
+    int status = verify(&v, dir, err);
+    free(v.rows.memory);
+    firn_codec_destroy(v.codec);
+    if (v.loaded.dir)
+        firn_loaded_fini(&v.loaded);
+    return status;
+}

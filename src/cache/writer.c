@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/writer.h"
+
+#include <math.h>
+
+#include "base/error.h"
+#include "cache/writer_state.h"
+
+/* ---- asking ---- */
+
+/* True when the block at `place` is in w->scratch, whole. Each block is checked once a run. */
+static bool see_block(struct firn_writer *w, uint32_t place, struct firn_block *b)
+{
+    struct firn_place *p = w->loaded.index.place + place;
+    if (w->in_scratch == place)
+        return firn_header_decode(w->scratch.memory, b) == FIRN_HEADER_GOOD;
+    if (p->checked == 2)
+        return false;
+    w->in_scratch = FIRN_NO_PLACE;
+    int result =
+        firn_segment_read(w->loaded.segment + p->segment, &p->extent, &w->scratch, b, NULL);
+    p->checked = result == 0 ? 1 : 2;
+    w->in_scratch = result == 0 ? place : FIRN_NO_PLACE;
+    return result == 0;
+}
+
+/* A row for these contents is pending, or stored in a block that is whole. */
+static bool has(struct firn_writer *w, const uint8_t *content)
+{
+    const struct firn_row *row;
+    size_t at = 0;
+    while ((row = firn_index_rows(&w->loaded.index, content, &at)) != NULL) {
+        const uint8_t *key;
+        struct firn_block b;
+        if (row->place == FIRN_NO_PLACE)
+            key = w->pending.key[row->row];
+        else if (see_block(w, row->place, &b))
+            key = w->scratch.memory + FIRN_HEADER + 4 * firn_store_bytes(b.store) +
+                  (size_t)row->row * FIRN_KEY;
+        else
+            continue;
+        if (memcmp(key, content, FIRN_KEY) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool firn_writer_has(struct firn_writer *w, const uint8_t content[32])
+{
+    pthread_mutex_lock(&w->mutex);
+    bool result = has(w, content);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+static enum firn_known known(struct firn_writer *w, uint32_t root, const char *name, uint64_t size,
+                             int64_t mtime_ns, int64_t ctime_ns)
+{
+    const struct firn_entry *e = firn_index_find(&w->loaded.index, root, name);
+    if (!e || e->size != size || e->mtime_ns != mtime_ns || e->ctime_ns != ctime_ns)
+        return FIRN_UNKNOWN;
+    if (e->state == FIRN_CORRUPT)
+        return FIRN_KNOWN_CORRUPT;
+    return e->state == FIRN_DONE && has(w, e->content) ? FIRN_KNOWN_DONE : FIRN_UNKNOWN;
+}
+
+enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const char *name,
+                                  uint64_t size, int64_t mtime_ns, int64_t ctime_ns)
+{
+    pthread_mutex_lock(&w->mutex);
+    enum firn_known result = known(w, root, name, size, mtime_ns, ctime_ns);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+size_t firn_writer_pending(const struct firn_writer *w)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&w->mutex;
+    pthread_mutex_lock(mutex);
+    size_t n = w->pending.n_entry;
+    pthread_mutex_unlock(mutex);
+    return n;
+}
+
+/* ---- adding ---- */
+
+static bool same_classes(const struct firn_root *root, const char *const *classes, size_t n)
+{
+    if (root->n_classes != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(root->classes[i], classes[i]) != 0)
+            return false;
+    return true;
+}
+
+static int declare(struct firn_writer *w, uint32_t id, const char *path,
+                   const char *const *classes, size_t n)
+{
+    struct firn_buffer bytes = {0};
+    struct firn_root root;
+    uint32_t again, *p = realloc(w->pending.root, (w->pending.n_root + 1) * sizeof *p);
+    if (!p)
+        return -1;
+    w->pending.root = p;
+    firn_root_put(&bytes, id, path, classes, n);
+    int result = bytes.failed || bytes.size > FIRN_MAX_RAW ||
+                         firn_root_get(bytes.data, bytes.size, &again, &root) != 0
+                     ? -1
+                     : firn_index_root(&w->loaded.index, id, &root);
+    free(bytes.data);
+    for (size_t i = 0; i < w->pending.n_root; i++)
+        if (p[i] == id)
+            return result; /* its newest form is written anyway */
+    if (result == 0)
+        p[w->pending.n_root++] = id;
+    return result;
+}
+
+int firn_writer_root(struct firn_writer *w, const char *root, const char *const *classes,
+                     size_t n_classes, uint32_t *id, struct firn_error *err)
+{
+    for (size_t i = 0; i < n_classes; i++)
+        if (!*classes[i] || strchr(classes[i], '/') ||
+            (i > 0 && strcmp(classes[i - 1], classes[i]) >= 0))
+            return firn_fail(err, FIRN_USAGE, "%s: class names are not sorted names", root);
+    if (*root && *root != '/')
+        return firn_fail(err, FIRN_USAGE, "%s: a root is an absolute path", root);
+    pthread_mutex_lock(&w->mutex);
+    const struct firn_index *index = &w->loaded.index;
+    int result = 0;
+    uint32_t i = 0;
+    while (i < index->n_root &&
+           (!index->root[i].path || strcmp(index->root[i].path, root) != 0))
+        i++;
+    *id = i;
+    if (i == index->n_root || !same_classes(index->root + i, classes, n_classes))
+        if (declare(w, i, root, classes, n_classes) != 0)
+            result = firn_fail_nomem(err, "a root");
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+static bool room_for_row(struct firn_writer *w)
+{
+    struct firn_pending *p = &w->pending;
+    size_t dim = w->loaded.head.dim;
+    if (p->n_row < p->row_room)
+        return true;
+    size_t room = p->row_room ? p->row_room * 2 : 64;
+    void *key = realloc(p->key, room * sizeof *p->key);
+    p->key = key ? key : p->key;
+    void *value = realloc(p->value, room * dim * sizeof *p->value);
+    p->value = value ? value : p->value;
+    void *row = realloc(p->row, room * sizeof *p->row);
+    p->row = row ? row : p->row;
+    if (!key || !value || !row)
+        return false;
+    p->row_room = room;
+    return true;
+}
+
+static int add_row(struct firn_writer *w, const struct firn_record *r, struct firn_error *err)
+{
+    struct firn_pending *p = &w->pending;
+    struct firn_index *index = &w->loaded.index;
+    size_t dim = w->loaded.head.dim, before = index->n_row;
+    float most = w->loaded.head.store == FIRN_STORE_F16 ? 65504.0f : INFINITY;
+    for (size_t i = 0; i < dim; i++)
+        if (!(r->feature[i] >= 0 && r->feature[i] < INFINITY && r->feature[i] <= most))
+            return firn_fail(err, FIRN_INTERNAL, "%s: value %zu of its feature is %g: not stored",
+                             r->name, i, (double)r->feature[i]);
+    if (!room_for_row(w) || firn_index_row(index, firn_key_prefix(r->content), FIRN_NO_PLACE,
+                                           (uint32_t)p->n_row) != 0)
+        return firn_fail_nomem(err, "a feature");
+    if (index->n_row == before)
+        return firn_fail(err, FIRN_DATA, "%s: its content hash starts like too many others",
+                         r->name);
+    memcpy(p->key[p->n_row], r->content, FIRN_KEY);
+    memcpy(p->value + p->n_row * dim, r->feature, dim * sizeof *p->value);
+    p->row[p->n_row++] = (uint32_t)before;
+    return 0;
+}
+
+static int add_entry(struct firn_writer *w, const struct firn_record *r, struct firn_error *err)
+{
+    struct firn_pending *p = &w->pending;
+    size_t reason = r->reason ? strlen(r->reason) : 0;
+    struct firn_entry e = {
+        .name = r->name, .name_size = (uint16_t)strlen(r->name),
+        .reason = reason ? r->reason : "", .reason_size = (uint8_t)(reason < 255 ? reason : 255),
+        .size = r->size, .mtime_ns = r->mtime_ns, .ctime_ns = r->ctime_ns,
+        .root = r->root, .state = (uint8_t)r->state,
+    };
+    memcpy(e.content, r->content, FIRN_KEY);
+    if (p->n_entry == p->entry_room) {
+        size_t room = p->entry_room ? p->entry_room * 2 : 64;
+        struct firn_entry *more = realloc(p->entry, room * sizeof *more);
+        if (!more)
+            return firn_fail_nomem(err, "a ledger entry");
+        p->entry = more;
+        p->entry_room = room;
+    }
+    if (firn_index_entry(&w->loaded.index, &e) != 0)
+        return firn_fail_nomem(err, "a ledger entry");
+    /* The index has copied the strings, and keeps them. */
+    p->entry[p->n_entry++] = *firn_index_find(&w->loaded.index, r->root, r->name);
+    return 0;
+}
+
+static int add(struct firn_writer *w, const struct firn_record *r, struct firn_error *err)
+{
+    const struct firn_index *index = &w->loaded.index;
+    if (r->root >= index->n_root || !index->root[r->root].path)
+        return firn_fail(err, FIRN_USAGE, "%s: its root was not declared", r->name);
+    if (r->state == FIRN_DONE && !has(w, r->content)) {
+        if (!r->feature)
+            return firn_fail(err, FIRN_INTERNAL, "%s: done, but there is no feature", r->name);
+        int result = add_row(w, r, err);
+        if (result != 0)
+            return result;
+    }
+    return add_entry(w, r, err);
+}
+
+int firn_writer_add(struct firn_writer *w, const struct firn_record *record,
+                    struct firn_error *err)
+{
+    size_t n = strlen(record->name);
+    if (n == 0 || n > UINT16_MAX || record->state < FIRN_DONE || record->state > FIRN_CORRUPT)
+        return firn_fail(err, FIRN_USAGE, "%.100s: not a record", record->name);
+    pthread_mutex_lock(&w->mutex);
+    int result = add(w, record, err);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+int firn_writer_run(struct firn_writer *w, const struct firn_run *run, struct firn_error *err)
+{
+    pthread_mutex_lock(&w->mutex);
+    struct firn_run *p = realloc(w->pending.run, (w->pending.n_run + 1) * sizeof *p);
+    if (p) {
+        w->pending.run = p;
+        p[w->pending.n_run++] = *run;
+    }
+    pthread_mutex_unlock(&w->mutex);
+    return p ? 0 : firn_fail_nomem(err, "a run");
+}
+
+int firn_writer_commit(struct firn_writer *w, struct firn_error *err)
+{
+    pthread_mutex_lock(&w->mutex);
+    int result = firn_writer_flush(w, err);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+int firn_writer_close(struct firn_writer *w, struct firn_error *err)
+{
+    if (!w)
+        return 0;
+    int result = firn_writer_commit(w, err);
+    if (result == 0 && w->growing != FIRN_NO_SEGMENT) {
+        result = firn_writer_close_segment(w, err);
+        if (result != 0)
+            firn_fail_in(err, "everything is stored, but its index is not; the next run will "
+                              "write it");
+    }
+    firn_writer_destroy(w);
+    return result;
+}

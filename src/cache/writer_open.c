@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/** Opening a cache for writing: whose it is, and what the last writer left behind. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cache/fingerprint.h"
+#include "cache/writer_state.h"
+
+enum { SEGMENT_BYTES = 256 << 20 };
+
+/* Empty, or with nothing in it that is not of a cache. */
+static bool may_become_cache(const char *dir, struct firn_error *err)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    bool ours = true, any = false;
+    if (!d) {
+        firn_fail(err, FIRN_CANTCREATE, "%s: %s", dir, strerror(errno));
+        return false;
+    }
+    while (!ours || !any) {
+        e = readdir(d);
+        if (!e)
+            break;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        any = any || strcmp(e->d_name, "LOCK") == 0 || firn_segment_number(e->d_name) != 0;
+        ours = any;
+    }
+    closedir(d);
+    if (!ours)
+        firn_fail(err, FIRN_CANTCREATE,
+                  "%s: is not a cache and not empty; name a new or an empty directory", dir);
+    return ours;
+}
+
+static int make_dir(struct firn_writer *w, const char *dir, struct firn_error *err)
+{
+    if (w->disk->mkdir(w->disk->user, dir) != 0) {
+        if (errno != EEXIST)
+            return firn_fail(err, FIRN_CANTCREATE, "%s: %s", dir, strerror(errno));
+        return may_become_cache(dir, err) ? 0 : -FIRN_CANTCREATE;
+    }
+    char *parent = strdup(dir);
+    if (!parent)
+        return firn_fail_nomem(err, "a path");
+    size_t n = strlen(parent);
+    while (n > 1 && parent[n - 1] == '/')
+        parent[--n] = 0;
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = 0;
+    int result = w->disk->sync_dir(w->disk->user, slash ? parent : ".");
+    if (result != 0)
+        result = firn_fail(err, FIRN_IO, "%s: %s", slash ? parent : ".", strerror(errno));
+    free(parent);
+    return result;
+}
+
+/* A directory whose segments hold not one whole block is new when its first writer was killed
+ * before it had written its first page, and a ruin otherwise. */
+static int begin_cache(struct firn_writer *w, const char *dir, const struct firn_head *head,
+                       struct firn_error *err)
+{
+    if (w->loaded.skipped_bytes > 2 * FIRN_PAGE)
+        return firn_fail(err, FIRN_DATA,
+                         "%s: not one block can be read; move it away and begin a new cache", dir);
+    w->loaded.head = *head;
+    w->loaded.has_head = true;
+    while (w->loaded.cache == 0)
+        if (getrandom(&w->loaded.cache, sizeof w->loaded.cache, 0) < 0)
+            return firn_fail(err, FIRN_IO, "getrandom: %s", strerror(errno));
+    w->pending.head = true;
+    return 0;
+}
+
+static int check_head(const struct firn_writer *w, const char *dir, const struct firn_head *want,
+                      struct firn_error *err)
+{
+    const struct firn_head *have = &w->loaded.head;
+    char words[700];
+    if (!w->loaded.has_head)
+        return firn_fail(err, FIRN_DATA,
+                         "%s: nothing is left that says what these features were made with; "
+                         "move it away and begin a new cache", dir);
+    if (firn_fingerprint_words(&have->fp, &want->fp, "in the cache", "now", "; ", words,
+                               sizeof words) > 0)
+        return firn_fail(err, FIRN_CONFIG,
+                         "%.200s: made otherwise: %s; use another cache or the options it was made "
+                         "with", dir, words);
+    if (have->dim != want->dim || have->store != want->store)
+        return firn_fail(err, FIRN_CONFIG,
+                         "%s: holds features of %u values as %s, not %u as %s; use another cache "
+                         "or the options it was made with", dir, have->dim,
+                         have->store == FIRN_STORE_F16 ? "f16" : "f32", want->dim,
+                         want->store == FIRN_STORE_F16 ? "f16" : "f32");
+    return 0;
+}
+
+static int add_salvage(struct firn_writer *w, size_t segment, const struct firn_extent *e)
+{
+    struct firn_pending *p = &w->pending;
+    struct firn_salvage *more = realloc(p->salvage, (p->n_salvage + 1) * sizeof *more);
+    if (!more)
+        return -1;
+    p->salvage = more;
+    more[p->n_salvage++] = (struct firn_salvage){segment, *e};
+    return 0;
+}
+
+/*
+ * What an abandoned segment holds behind the last acknowledged byte is in the page cache, but
+ * perhaps not on disk, and a sync that already failed would not try again: it is written anew.
+ */
+static int salvage(struct firn_writer *w, size_t segment, uint64_t acknowledged)
+{
+    struct firn_segment *s = w->loaded.segment + segment;
+    for (size_t i = 0; i < s->n_extent; i++) {
+        const struct firn_extent *e = s->extent + i;
+        if (e->offset >= acknowledged && e->type != FIRN_BLOCK_HEAD &&
+            add_salvage(w, segment, e) != 0)
+            return -1;
+    }
+    firn_segment_limit(s, acknowledged);
+    return 0;
+}
+
+/* Segments without a footer: their writers were killed. */
+static int find_orphans(struct firn_writer *w, const struct firn_published *published,
+                        struct firn_error *err)
+{
+    struct firn_loaded *l = &w->loaded;
+    bool live = firn_published_is_live(published);
+    l = &w->loaded;
+    for (size_t i = 0; i < l->n_segment; i++) {
+        struct firn_segment *s = l->segment + i;
+        if (s->closed || s->broken || s->adopted)
+            continue;
+        size_t *p = realloc(w->pending.orphan, (w->pending.n_orphan + 1) * sizeof *p);
+        if (!p)
+            return firn_fail_nomem(err, "a segment");
+        w->pending.orphan = p;
+        p[w->pending.n_orphan++] = i;
+        if (live && s->id == published->segment && salvage(w, i, published->offset) != 0)
+            return firn_fail_nomem(err, "a segment");
+    }
+    size_t last = l->n_segment;
+    if (last > 0 && w->pending.n_orphan == 0 && l->segment[last - 1].closed &&
+        l->segment[last - 1].number == l->last_number &&
+        l->segment[last - 1].end < w->segment_bytes)
+        w->reopen = last - 1;
+    return 0;
+}
+
+static int open_cache(struct firn_writer *w, const char *dir, const struct firn_head *head,
+                      struct firn_error *err)
+{
+    struct firn_published published;
+    int result = make_dir(w, dir, err);
+    if (result == 0)
+        result = firn_lock(dir, &w->lock, &published, err);
+    if (result == 0)
+        result = firn_load(&w->loaded, dir, FIRN_LOAD_WRITER, NULL, err);
+    if (result != 0)
+        return result;
+    if (w->loaded.cache == 0)
+        result = begin_cache(w, dir, head, err);
+    else if ((result = check_head(w, dir, head, err)) == 0)
+        result = find_orphans(w, &published, err);
+    return result == 0 ? firn_writer_flush(w, err) : result;
+}
+
+void firn_writer_destroy(struct firn_writer *w)
+{
+    struct firn_pending *p = &w->pending;
+    free(p->entry);
+    free(p->key);
+    free(p->value);
+    free(p->row);
+    free(p->root);
+    free(p->run);
+    free(p->orphan);
+    free(p->salvage);
+    free(w->out.data);
+    free(w->scratch.memory);
+    firn_codec_destroy(w->codec);
+    firn_loaded_fini(&w->loaded);
+    if (w->lock >= 0)
+        close(w->lock);
+    pthread_mutex_destroy(&w->mutex);
+    free(w);
+}
+
+int firn_writer_open_with(struct firn_writer **out, const char *dir,
+                          const struct firn_fingerprint *fp, int dim, enum firn_store store,
+                          const struct firn_writer_settings *settings, struct firn_error *err)
+{
+    struct firn_head head = {.dim = (uint32_t)dim, .store = store, .fp = *fp};
+    *out = NULL;
+    if (dim < 1 || dim > FIRN_MAX_DIM)
+        return firn_fail(err, FIRN_USAGE, "features of %d values cannot be stored", dim);
+    struct firn_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return firn_fail_nomem(err, "the writer of a cache");
+    pthread_mutex_init(&w->mutex, NULL);
+    w->disk = settings->disk ? settings->disk : &firn_disk_system;
+    w->segment_bytes = settings->segment_bytes ? settings->segment_bytes : SEGMENT_BYTES;
+    w->lock = -1;
+    w->growing = w->reopen = FIRN_NO_SEGMENT;
+    w->in_scratch = FIRN_NO_PLACE;
+    w->codec = firn_codec_create();
+    int result = w->codec ? open_cache(w, dir, &head, err) : firn_fail_nomem(err, "zstd");
+    if (result != 0) {
+        firn_writer_destroy(w);
+        return result;
+    }
+    *out = w;
+    return 0;
+}
+
+int firn_writer_open(struct firn_writer **out, const char *dir, const struct firn_fingerprint *fp,
+                     int dim, enum firn_store store, struct firn_error *err)
+{
+    const struct firn_writer_settings defaults = {0};
+    return firn_writer_open_with(out, dir, fp, dim, store, &defaults, err);
+}

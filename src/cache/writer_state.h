@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/** What the files that make up the writer share; nobody else includes this but tests. */
+#ifndef FIRN_SRC_CACHE_WRITER_STATE_H
+#define FIRN_SRC_CACHE_WRITER_STATE_H
+
+#include <pthread.h>
+
+#include "cache/disk.h"
+#include "cache/load.h"
+#include "cache/writer.h"
+
+/** What tests may set; zeros are the defaults. */
+struct firn_writer_settings {
+    const struct firn_disk *disk; /* NULL: firn_disk_system */
+    uint64_t segment_bytes;       /* a segment of this size is closed; 0: 256 MiB */
+};
+
+/** firn_writer_open() with settings. */
+int firn_writer_open_with(struct firn_writer **out, const char *dir,
+                          const struct firn_fingerprint *fp, int dim, enum firn_store store,
+                          const struct firn_writer_settings *settings, struct firn_error *err);
+
+/** A whole block of an abandoned segment that nobody has acknowledged: it is written again. */
+struct firn_salvage {
+    size_t segment; /* index into the loaded segments */
+    struct firn_extent extent;
+};
+
+/** Added, and not yet acknowledged. */
+struct firn_pending {
+    struct firn_entry *entry; /* strings live in the index */
+    size_t n_entry, entry_room;
+    uint8_t (*key)[FIRN_KEY]; /* of rows */
+    float *value;             /* [n_row][dim] */
+    uint32_t *row;            /* their places in the index's row[] */
+    size_t n_row, row_room;
+    uint32_t *root;           /* ids declared */
+    size_t n_root;
+    struct firn_run *run;
+    size_t n_run;
+    size_t *orphan;           /* segments that need a footer from us */
+    size_t n_orphan;
+    struct firn_salvage *salvage;
+    size_t n_salvage;
+    bool head;                /* a new cache: its first segment is due even when empty */
+};
+
+struct firn_writer {
+    pthread_mutex_t mutex; /* guards everything: several stages ask, one adds */
+    const struct firn_disk *disk;
+    uint64_t segment_bytes;
+    int lock;
+    struct firn_loaded loaded;
+    size_t growing;        /* index into loaded.segment; NO_SEGMENT when none is open */
+    size_t reopen;         /* closed segment that may grow on; NO_SEGMENT when there is none */
+    uint64_t reserved;     /* end of the blocks reserved for it */
+    bool no_reserve;       /* the file system cannot */
+    struct firn_pending pending;
+    struct firn_codec *codec;
+    struct firn_buffer out; /* a commit */
+    struct firn_scratch scratch;
+    uint32_t in_scratch;    /* place whose block is there, FIRN_NO_PLACE: none */
+};
+#define FIRN_NO_SEGMENT SIZE_MAX
+
+/** Frees all, writes nothing. */
+void firn_writer_destroy(struct firn_writer *w);
+
+/** Writes what is pending; the mutex is held. See firn_writer_commit(). */
+int firn_writer_flush(struct firn_writer *w, struct firn_error *err);
+
+/** Writes the footer of the growing segment and lets go of it. 0, or a failure that loses
+ * nothing. */
+int firn_writer_close_segment(struct firn_writer *w, struct firn_error *err);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+/** The cache through its front doors: what goes in comes out, and who may not enter. */
+#include <math.h>
+#include <sys/wait.h>
+
+#include "cache_util.h"
+
+static struct firn_writer *open_writer(const char *dir)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_writer *w = NULL;
+    struct firn_error err = {0};
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err), 0);
+    if (!w) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return w;
+}
+
+static struct firn_cache *open_reader(const char *dir)
+{
+    struct firn_cache *c = NULL;
+    struct firn_error err = {0};
+    CHECK_INT(firn_cache_open(&c, dir, &err), 0);
+    if (!c) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return c;
+}
+
+static void check_clean(const char *dir)
+{
+    struct firn_verify_result result;
+    struct firn_error err = {0};
+    CHECK(firn_verify(dir, 1, NULL, NULL, &result, &err) == 0, "%s", err.text);
+}
+
+/* Photographs first..last-1 and nothing else, in their order, with their features. */
+static void check_contents(const char *dir, unsigned first, unsigned last)
+{
+    struct firn_cache *c = open_reader(dir);
+    size_t n = firn_cache_count(c), half = 0;
+    CHECK_INT(n, last - first);
+    for (size_t i = 0; i < n; i++) {
+        struct firn_photo p;
+        float feature[DIM];
+        struct firn_error err = {0};
+        firn_cache_photo(c, i, &p);
+        unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
+        CHECK(id >= first && id < last);
+        CHECK_STR(p.root, "/photos");
+        CHECK_STR(p.class_name, id % 2 ? "bees" : "ants");
+        CHECK_INT(p.label, id % 2);
+        CHECK_INT(p.state, FIRN_DONE);
+        CHECK_INT(p.size, 1000 + id);
+        half += p.label == 0;
+        CHECK(half == 0 || p.label == 0 || i >= half, "classes in order");
+        CHECK(firn_cache_features(c, &i, 1, feature, &err) == 0, "%s", err.text);
+        CHECK(same_feature(feature, id));
+    }
+    firn_cache_close(c);
+}
+
+static void test_round_trip(void)
+{
+    char *dir = test_dir();
+    unsigned ends[] = {1, 7, 300, 301, 1000}, id = 0;
+    for (size_t k = 0; k < 5; k++) {
+        struct firn_writer *w = open_writer(dir);
+        struct firn_error err = {0};
+        uint32_t root;
+        CHECK_INT(test_root(w, &root, &err), 0);
+        for (unsigned i = 0; i < id; i++) {
+            char name[64];
+            float f[DIM];
+            struct firn_record r = test_record(i, root, name, f);
+            CHECK_INT(firn_writer_known(w, root, name, r.size, r.mtime_ns, r.ctime_ns),
+                      FIRN_KNOWN_DONE);
+            CHECK_INT(firn_writer_known(w, root, name, r.size, r.mtime_ns, r.ctime_ns + 1),
+                      FIRN_UNKNOWN);
+            CHECK(firn_writer_has(w, r.content));
+        }
+        for (; id < ends[k]; id++) {
+            CHECK(test_add(w, id, root, &err) == 0, "%s", err.text);
+            if (id % 64 == 63)
+                CHECK_INT(firn_writer_commit(w, &err), 0);
+        }
+        CHECK_INT(firn_writer_close(w, &err), 0);
+        check_contents(dir, 0, id);
+        check_clean(dir);
+    }
+    struct firn_cache *c = open_reader(dir);
+    struct firn_cache_stat stat;
+    firn_cache_stat(c, &stat);
+    CHECK_INT(stat.segments, 1); /* each run went on where the last one ended */
+    CHECK_INT(stat.rows, 1000);
+    CHECK_INT(stat.raw_bytes, 1000 * DIM * 4);
+    firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
+static void test_half(void)
+{
+    for (unsigned h = 0; h < 0x7C00; h++) {
+        float f = firn_from_half((uint16_t)h), g = firn_from_half((uint16_t)(h + 1));
+        CHECK_INT(firn_to_half(f), h);
+        CHECK_INT(firn_to_half(-f), h | 0x8000);
+        if (h == 0x7BFF)
+            break;
+        float middle = (f + g) / 2; /* exact: one more bit */
+        CHECK_INT(firn_to_half(middle), h + (h & 1));
+        CHECK_INT(firn_to_half(nextafterf(middle, 0)), h);
+        CHECK_INT(firn_to_half(nextafterf(middle, 1e9f)), h + 1);
+    }
+    CHECK_INT(firn_to_half(65519.0f), 0x7BFF);
+    CHECK_INT(firn_to_half(65520.0f), 0x7C00);
+    CHECK_INT(firn_to_half(INFINITY), 0x7C00);
+    CHECK(isinf(firn_from_half(0x7C00)) && isnan(firn_from_half(firn_to_half(NAN))));
+}
+
+static void test_f16(void)
+{
+    char *dir = test_dir();
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_writer *w;
+    struct firn_error err = {0};
+    uint32_t root;
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F16, &err), 0);
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < 200; id++)
+        CHECK_INT(test_add(w, id, root, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    struct firn_cache *c = open_reader(dir);
+    struct firn_cache_stat stat;
+    firn_cache_stat(c, &stat);
+    CHECK_INT(stat.store, FIRN_STORE_F16);
+    for (size_t i = 0; i < 200; i++) {
+        struct firn_photo p;
+        float got[DIM], want[DIM];
+        firn_cache_photo(c, i, &p);
+        test_feature((unsigned)atoi(strchr(p.name, '/') + 1), want);
+        CHECK_INT(firn_cache_features(c, &i, 1, got, &err), 0);
+        for (int k = 0; k < DIM; k++)
+            CHECK(got[k] == firn_from_half(firn_to_half(want[k])));
+    }
+    firn_cache_close(c);
+    check_clean(dir);
+    remove_dir(dir);
+    free(dir);
+}
+
+/* Gathering in any order, with repeats, gives each its own. */
+static void test_gather(void)
+{
+    char *dir = test_dir();
+    struct firn_writer *w = open_writer(dir);
+    struct firn_error err = {0};
+    uint32_t root;
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < 3000; id++)
+        CHECK_INT(test_add(w, id, root, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    struct firn_cache *c = open_reader(dir);
+    unsigned long long state = 1;
+    enum { N = 500 };
+    static size_t index[N];
+    static float out[N * DIM];
+    for (size_t i = 0; i < N; i++)
+        index[i] = check_random(&state) % 3000;
+    CHECK_INT(firn_cache_features(c, index, N, out, &err), 0);
+    for (size_t i = 0; i < N; i++) {
+        struct firn_photo p;
+        firn_cache_photo(c, index[i], &p);
+        CHECK(same_feature(out + i * DIM, (unsigned)atoi(strchr(p.name, '/') + 1)));
+    }
+    index[7] = 3000;
+    CHECK_INT(firn_cache_features(c, index, N, out, &err), -FIRN_USAGE);
+    CHECK_INT(firn_cache_features(c, index, 0, out, &err), 0);
+    firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
+/* Duplicates share a row, a changed file supersedes, failures are remembered with their reason. */
+static void test_identity(void)
+{
+    char *dir = test_dir();
+    struct firn_writer *w = open_writer(dir);
+    struct firn_error err = {0};
+    uint32_t root;
+    float feature[DIM];
+    char name[64];
+    CHECK_INT(test_root(w, &root, &err), 0);
+    struct firn_record r = test_record(2, root, name, feature);
+    CHECK(!firn_writer_has(w, r.content));
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK(firn_writer_has(w, r.content));
+    CHECK_INT(firn_writer_pending(w), 1);
+    r.name = "ants/copy.jpg";
+    r.feature = NULL; /* it is there already, though not yet on disk */
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK_INT(firn_writer_commit(w, &err), 0);
+    CHECK_INT(firn_writer_pending(w), 0);
+    r.name = "ants/copy2.jpg";
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK_INT(firn_writer_commit(w, &err), 0);
+
+    struct firn_record bad = {.root = root, .name = "bees/bad.jpg", .size = 5, .mtime_ns = 6,
+                              .ctime_ns = 7, .state = FIRN_CORRUPT, .reason = "not a JPEG"};
+    CHECK_INT(firn_writer_add(w, &bad, &err), 0);
+    CHECK_INT(firn_writer_known(w, root, bad.name, 5, 6, 7), FIRN_KNOWN_CORRUPT);
+    CHECK_INT(firn_writer_known(w, root, bad.name, 4, 6, 7), FIRN_UNKNOWN);
+    char reason[400];
+    memset(reason, 'x', sizeof reason);
+    reason[399] = 0;
+    struct firn_record gone = {.root = root, .name = "bees/gone.jpg", .state = FIRN_SKIPPED,
+                               .reason = reason};
+    CHECK_INT(firn_writer_add(w, &gone, &err), 0);
+    CHECK_INT(firn_writer_known(w, root, gone.name, 0, 0, 0), FIRN_UNKNOWN);
+
+    r = test_record(2, root, name, feature); /* the file changed */
+    test_feature(77, feature);
+    test_content(77, r.content);
+    r.mtime_ns++;
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+
+    struct firn_cache *c = open_reader(dir);
+    struct firn_cache_stat stat;
+    struct firn_photo p;
+    float got[DIM];
+    size_t i;
+    firn_cache_stat(c, &stat);
+    CHECK_INT(stat.records, 3);
+    CHECK_INT(stat.rows, 2);
+    CHECK_INT(stat.corrupt, 1);
+    CHECK_INT(stat.skipped, 1);
+    CHECK_INT(firn_cache_find(c, name, &i, &err), 0);
+    CHECK_INT(firn_cache_features(c, &i, 1, got, &err), 0);
+    CHECK(same_feature(got, 77));
+    CHECK_INT(firn_cache_find(c, "copy2.jpg", &i, &err), 0);
+    CHECK_INT(firn_cache_features(c, &i, 1, got, &err), 0);
+    CHECK(same_feature(got, 2));
+    CHECK_INT(firn_cache_find(c, "gone.jpg", &i, &err), 0);
+    firn_cache_photo(c, i, &p);
+    CHECK_INT(strlen(p.reason), 255);
+    CHECK_INT(firn_cache_features(c, &i, 1, got, &err), -FIRN_NOINPUT);
+    firn_cache_close(c);
+    check_clean(dir);
+    remove_dir(dir);
+    free(dir);
+}
+
+static void test_refusals(void)
+{
+    char *dir = test_dir();
+    struct firn_writer *w = open_writer(dir), *again;
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_cache *c;
+    uint32_t root;
+    float feature[DIM];
+    char name[64];
+    CHECK_INT(test_root(w, &root, &err), 0);
+    struct firn_record r = test_record(2, root, name, feature);
+    feature[3] = NAN;
+    CHECK_INT(firn_writer_add(w, &r, &err), -FIRN_INTERNAL);
+    CHECK(strstr(err.text, name) != NULL, "%s", err.text);
+    feature[3] = -1;
+    CHECK_INT(firn_writer_add(w, &r, &err), -FIRN_INTERNAL);
+    feature[3] = INFINITY;
+    CHECK_INT(firn_writer_add(w, &r, &err), -FIRN_INTERNAL);
+    r.feature = NULL;
+    CHECK_INT(firn_writer_add(w, &r, &err), -FIRN_INTERNAL);
+    r.root = 99;
+    CHECK_INT(firn_writer_add(w, &r, &err), -FIRN_USAGE);
+    static const char *const unsorted[] = {"b", "a"};
+    CHECK_INT(firn_writer_root(w, "/x", unsorted, 2, &root, &err), -FIRN_USAGE);
+    CHECK_INT(firn_writer_root(w, "x", NULL, 0, &root, &err), -FIRN_USAGE);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+
+    strcpy(fp.part[FIRN_PART_PREPROCESS], "resize=232 crop=224 mean=imagenet");
+    CHECK_INT(firn_writer_open(&again, dir, &fp, DIM, FIRN_STORE_F32, &err), -FIRN_CONFIG);
+    CHECK(strstr(err.text, "resize is 256 in the cache and 232 now") != NULL, "%s", err.text);
+    fp = test_fingerprint();
+    CHECK_INT(firn_writer_open(&again, dir, &fp, DIM + 1, FIRN_STORE_F32, &err), -FIRN_CONFIG);
+    CHECK_INT(firn_writer_open(&again, dir, &fp, DIM, FIRN_STORE_F16, &err), -FIRN_CONFIG);
+    CHECK_INT(firn_writer_open(&again, dir, &fp, 0, FIRN_STORE_F32, &err), -FIRN_USAGE);
+    CHECK_INT(firn_writer_open(&again, "/nonexistent/x", &fp, DIM, FIRN_STORE_F32, &err),
+              -FIRN_CANTCREATE);
+    CHECK_INT(firn_cache_open(&c, "/nonexistent", &err), -FIRN_NOINPUT);
+    remove_dir(dir);
+
+    mkdir(dir, 0777);
+    CHECK_INT(firn_cache_open(&c, dir, &err), -FIRN_NOINPUT);
+    char path[4200];
+    snprintf(path, sizeof path, "%s/holiday.jpg", dir);
+    spill(path, (const uint8_t *)"x", 1);
+    CHECK_INT(firn_writer_open(&again, dir, &fp, DIM, FIRN_STORE_F32, &err), -FIRN_CANTCREATE);
+    CHECK(strstr(err.text, "not a cache") != NULL, "%s", err.text);
+    remove_dir(dir);
+    free(dir);
+}
+
+static void test_two_writers(void)
+{
+    char *dir = test_dir(), want[32];
+    int ready[2], done[2];
+    CHECK(pipe(ready) == 0 && pipe(done) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char c;
+        struct firn_writer *w = open_writer(dir);
+        if (write(ready[1], "x", 1) != 1 || read(done[0], &c, 1) != 1)
+            _exit(1);
+        _exit(firn_writer_close(w, NULL) != 0);
+    }
+    char c;
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_writer *w;
+    struct firn_error err = {0};
+    CHECK_INT(read(ready[0], &c, 1), 1);
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err), -FIRN_LOCKED);
+    snprintf(want, sizeof want, "process %d ", (int)child);
+    CHECK(strstr(err.text, want) != NULL, "%s", err.text);
+    struct firn_cache *reader = open_reader(dir); /* reading needs no lock */
+    firn_cache_close(reader);
+    CHECK_INT(write(done[1], "x", 1), 1);
+    int status;
+    waitpid(child, &status, 0);
+    CHECK_INT(status, 0);
+    w = open_writer(dir);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    remove_dir(dir);
+    free(dir);
+}
+
+static void test_runs_and_roots(void)
+{
+    char *dir = test_dir();
+    struct firn_writer *w = open_writer(dir);
+    struct firn_error err = {0};
+    struct firn_run run = {.start = 1700000000, .seconds = 12.5, .done = 3, .threads = 2,
+                           .batch = 16, .cpu = "avx2", .version = "0.1.0", .slowest = "infer"};
+    static const char *const few[] = {"b", "d"}, *const more[] = {"a", "b", "c"};
+    uint32_t x, y, z;
+    CHECK_INT(firn_writer_root(w, "/x", few, 2, &x, &err), 0);
+    CHECK_INT(firn_writer_root(w, "", NULL, 0, &y, &err), 0);
+    CHECK_INT(firn_writer_run(w, &run, &err), 0);
+    CHECK_INT(firn_writer_commit(w, &err), 0);
+    CHECK_INT(firn_writer_root(w, "/x", more, 3, &z, &err), 0);
+    CHECK_INT(z, x);
+    run.start++;
+    CHECK_INT(firn_writer_run(w, &run, &err), 0);
+    struct firn_record r = {.root = x, .name = "d/1.jpg", .state = FIRN_CORRUPT, .reason = "r"};
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    r.root = y;
+    r.name = "/else/2.jpg";
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+
+    struct firn_cache *c = open_reader(dir);
+    struct firn_run got;
+    struct firn_photo p;
+    size_t i;
+    CHECK_INT(firn_cache_run(c, 0, &got), 0);
+    CHECK(got.start == 1700000000 && got.seconds == 12.5 && got.batch == 16);
+    CHECK_STR(got.slowest, "infer");
+    CHECK_INT(firn_cache_run(c, 1, &got), 0);
+    CHECK_INT(got.start, 1700000001);
+    CHECK_INT(firn_cache_run(c, 2, &got), -FIRN_USAGE);
+    CHECK_STR(firn_cache_class(c, 0), "a");
+    CHECK_STR(firn_cache_class(c, 2), "c");
+    CHECK(firn_cache_class(c, 3) == NULL);
+    CHECK_INT(firn_cache_find(c, "/x/d/1.jpg", &i, &err), 0);
+    firn_cache_photo(c, i, &p);
+    CHECK_INT(p.label, -1); /* "d" is no class any more */
+    CHECK_INT(firn_cache_find(c, "/else/2.jpg", &i, &err), 0);
+    firn_cache_photo(c, i, &p);
+    CHECK_STR(p.root, "");
+    firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
+static void test_find(void)
+{
+    char *dir = test_dir();
+    struct firn_writer *w = open_writer(dir);
+    struct firn_error err = {0};
+    struct firn_cache *c;
+    uint32_t root[2];
+    static const char *const names[] = {"a/1.jpg", "b/a/1.jpg", "xa/1.jpg", "2.jpg", "a/2.jpg"};
+    size_t i;
+    CHECK_INT(firn_writer_root(w, "/r", NULL, 0, root, &err), 0);
+    CHECK_INT(firn_writer_root(w, "/s", NULL, 0, root + 1, &err), 0);
+    for (size_t k = 0; k < 5; k++) {
+        struct firn_record r = {.root = root[0], .name = names[k], .size = k,
+                                .state = FIRN_SKIPPED, .reason = "r"};
+        CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    }
+    struct firn_record r = {.root = root[1], .name = "2.jpg", .size = 9, .state = FIRN_SKIPPED};
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    c = open_reader(dir);
+    static const struct {
+        const char *path;
+        int result;
+        uint64_t size;
+    } cases[] = {
+        {"a/1.jpg", 0, 0},       {"/r/a/1.jpg", 0, 0}, {"./a/1.jpg", 0, 0}, {"b/a/1.jpg", 0, 1},
+        {"xa/1.jpg", 0, 2},      {"/s/2.jpg", 0, 9},   {"2.jpg", -FIRN_USAGE, 0},
+        {"1.jpg", -FIRN_USAGE, 0}, {"jpg", -FIRN_NOINPUT, 0}, {"", -FIRN_NOINPUT, 0},
+        {"/a/1.jpg", -FIRN_NOINPUT, 0}, {"/r", -FIRN_NOINPUT, 0},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct firn_photo p = {0};
+        int result = firn_cache_find(c, cases[k].path, &i, &err);
+        CHECK(result == cases[k].result, "%s: %d", cases[k].path, result);
+        if (result == 0) {
+            firn_cache_photo(c, i, &p);
+            CHECK(p.size == cases[k].size, "%s", cases[k].path);
+        }
+    }
+    firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
+static void test_words(void)
+{
+    struct firn_fingerprint a = test_fingerprint(), b = a;
+    char text[512];
+    CHECK_INT(firn_fingerprint_diff(&a, &b, text, sizeof text), 0);
+    CHECK_STR(text, "");
+    strcpy(b.part[2], "resize=232 crop=224 mean=imagenet");
+    strcpy(b.part[3], "class=winograd store=f32 extra=1");
+    CHECK_INT(firn_fingerprint_diff(&a, &b, text, sizeof text), 3);
+    CHECK_STR(text, "preprocess: resize is 256 in A and 232 in B\n"
+                    "numeric: bound is 3e-5 in A and missing in B\n"
+                    "numeric: extra is 1 in B and missing in A\n");
+    b = a;
+    strcpy(b.part[2], "crop=224 resize=256 mean=imagenet");
+    CHECK_INT(firn_fingerprint_diff(&a, &b, text, sizeof text), 1);
+    CHECK_INT(firn_fingerprint_diff(&a, &b, text, 8), 1);
+    CHECK_INT(strlen(text), 7);
+    CHECK_STR(firn_part_names[FIRN_PART_NUMERIC], "numeric");
+}
+
+int main(void)
+{
+    test_half();
+    test_words();
+    test_round_trip();
+    test_f16();
+    test_gather();
+    test_identity();
+    test_refusals();
+    test_two_writers();
+    test_runs_and_roots();
+    test_find();
+    CHECK_DONE();
+}
