@@ -83,7 +83,7 @@ static void *drain(void *arg)
     struct firn_item *item;
     while ((item = firn_ring_pop(d->bench->out))) {
         note(d->reading, (size_t)(item - d->bench->slab.item), item);
-        firn_extent_return(item->file);
+        firn_blob_return(item->file);
         d->reading->n++;
     }
     return NULL;
@@ -271,31 +271,31 @@ static void test_arena(void)
 {
     struct firn_arena *a;
     struct firn_error err;
-    struct firn_extent *e[5];
+    struct firn_blob *e[5];
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), budget = 8 * page;
     CHECK_INT(firn_arena_create(&a, 4, budget, 100 * page, &err), 0);
     for (int i = 0; i < 4; i++) {
         CHECK((e[i] = firn_arena_try(a, 2 * page)) != NULL);
         memset(e[i]->bytes, i + 1, 2 * page);
     }
-    CHECK(firn_arena_try(a, 0) == NULL, "(more extents than there are)");
-    firn_extent_return(e[1]);
+    CHECK(firn_arena_try(a, 0) == NULL, "(more blobs than there are)");
+    firn_blob_return(e[1]);
     CHECK(firn_arena_try(a, 2 * page + 1) == NULL);
-    firn_extent_return(e[2]);
+    firn_blob_return(e[2]);
     CHECK(firn_arena_try(a, 9 * page) == NULL, "(a big one is not alone)");
     CHECK((e[1] = firn_arena_take(a, 3 * page + 1)) != NULL);
     CHECK(e[1]->bytes == e[0]->bytes + 2 * page, "(the lowest fit)");
     memset(e[1]->bytes, 9, 3 * page + 1);
     CHECK(e[0]->bytes[2 * page - 1] == 1 && e[3]->bytes[0] == 4, "(neighbours untouched)");
-    firn_extent_return(e[0]);
-    firn_extent_return(e[1]);
-    firn_extent_return(e[3]);
+    firn_blob_return(e[0]);
+    firn_blob_return(e[1]);
+    firn_blob_return(e[3]);
     CHECK((e[4] = firn_arena_take(a, 100 * page)) != NULL);
     memset(e[4]->bytes, 5, 100 * page);
     CHECK(firn_arena_try(a, 1) == NULL, "(a big one is alone)");
-    firn_extent_return(e[4]);
+    firn_blob_return(e[4]);
     CHECK((e[0] = firn_arena_try(a, 0)) != NULL);
-    firn_extent_return(e[0]);
+    firn_blob_return(e[0]);
     firn_arena_destroy(a);
 }
 

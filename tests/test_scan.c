@@ -7,7 +7,7 @@
 
 #include "pipeline/roots.h"
 #include "pipeline/scan.h"
-#include "pipeline/walk.h"
+#include "pipeline/imagefolder.h"
 #include "test_pipeline.h"
 
 static const char *known_done, *known_corrupt; /* ends of paths the fake knows */
@@ -329,8 +329,8 @@ static void test_list(void)
     make_file("list", text, (size_t)n);
     snprintf(wanted[0], sizeof wanted[0], "9:%s", in_tree("flat/1.jpg"));
     snprintf(wanted[1], sizeof wanted[1], "9:%s", in_tree("flat/2.jpg"));
-    snprintf(wanted[2], sizeof wanted[2], "9:%s: a directory; give it as an argument, not in a list",
-             in_tree("flat"));
+    snprintf(wanted[2], sizeof wanted[2],
+             "9:%s: a directory; give it as an argument, not in a list", in_tree("flat"));
     snprintf(wanted[3], sizeof wanted[3], "9:%s: No such file or directory",
              in_tree("gone/x.jpg"));
     CHECK(chdir(tree) == 0);

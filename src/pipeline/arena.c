@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * First fit at the lowest address, over a handful of extents, in one reserved mapping:
+ * First fit at the lowest address, over a handful of blobs, in one reserved mapping:
  *
  *     0                          budget                                    limit
  *     |aaaa|bb|....|cccccc|......|- - - - - only one larger file, alone - - |
  *
  * Low addresses are used again and again, so that their pages stay mapped and cached; what lies
  * above KEEP is given back to the system as soon as it is free. The readers own the list of
- * extents (behind a mutex: there may be several); the decoders only push what they are done with
- * onto a ring, which has a slot for every extent and so never makes them wait.
+ * blobs (behind a mutex: there may be several); the decoders only push what they are done with
+ * onto a ring, which has a slot for every blob and so never makes them wait.
  */
 #include "pipeline/arena.h"
 
@@ -25,7 +25,7 @@
 #define KEEP ((size_t)16 << 20)
 
 struct slot {
-    struct firn_extent extent; /* first, so that an extent is its slot */
+    struct firn_blob blob; /* first, so that a blob is its slot */
     size_t at, room;           /* whole pages of the mapping */
 };
 
@@ -46,7 +46,7 @@ static size_t whole_pages(const struct firn_arena *a, size_t bytes)
     return (bytes + a->page - 1) / a->page * a->page;
 }
 
-int firn_arena_create(struct firn_arena **out, size_t extents, size_t budget, size_t limit,
+int firn_arena_create(struct firn_arena **out, size_t blobs, size_t budget, size_t limit,
                       struct firn_error *err)
 {
     struct firn_arena *a = calloc(1, sizeof *a);
@@ -58,11 +58,11 @@ int firn_arena_create(struct firn_arena **out, size_t extents, size_t budget, si
     a->budget = whole_pages(a, budget);
     a->limit = limit;
     a->mapped = whole_pages(a, limit > budget ? limit : budget);
-    a->slots = extents;
-    a->slab = calloc(extents, sizeof *a->slab);
-    a->live = calloc(extents, sizeof *a->live);
-    a->unused = calloc(extents, sizeof *a->unused);
-    a->returned = firn_ring_create(extents, 1);
+    a->slots = blobs;
+    a->slab = calloc(blobs, sizeof *a->slab);
+    a->live = calloc(blobs, sizeof *a->live);
+    a->unused = calloc(blobs, sizeof *a->unused);
+    a->returned = firn_ring_create(blobs, 1);
     a->base = mmap(NULL, a->mapped, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (a->base == MAP_FAILED)
@@ -71,7 +71,7 @@ int firn_arena_create(struct firn_arena **out, size_t extents, size_t budget, si
         firn_arena_destroy(a);
         return firn_fail_nomem(err, "file buffers");
     }
-    for (size_t i = 0; i < extents; i++)
+    for (size_t i = 0; i < blobs; i++)
         a->unused[a->n_unused++] = &a->slab[i];
     *out = a;
     return 0;
@@ -115,7 +115,7 @@ static void remove_slot(struct firn_arena *a, struct slot *s)
     give_back_pages(a, s->at, s->at + s->room);
 }
 
-static struct firn_extent *place(struct firn_arena *a, size_t size)
+static struct firn_blob *place(struct firn_arena *a, size_t size)
 {
     size_t room = whole_pages(a, size ? size : 1);
     size_t end = room > a->budget && a->n_live == 0 ? a->mapped : a->budget;
@@ -134,11 +134,11 @@ static struct firn_extent *place(struct firn_arena *a, size_t size)
     a->n_live++;
     s->at = at;
     s->room = room;
-    s->extent = (struct firn_extent){.bytes = a->base + at, .size = size, .arena = a};
-    return &s->extent;
+    s->blob = (struct firn_blob){.bytes = a->base + at, .size = size, .arena = a};
+    return &s->blob;
 }
 
-static struct firn_extent *reclaim_and_place(struct firn_arena *a, size_t size)
+static struct firn_blob *reclaim_and_place(struct firn_arena *a, size_t size)
 {
     struct slot *s;
     while ((s = firn_ring_try_pop(a->returned)))
@@ -146,26 +146,26 @@ static struct firn_extent *reclaim_and_place(struct firn_arena *a, size_t size)
     return place(a, size);
 }
 
-struct firn_extent *firn_arena_try(struct firn_arena *a, size_t size)
+struct firn_blob *firn_arena_try(struct firn_arena *a, size_t size)
 {
     pthread_mutex_lock(&a->lock);
-    struct firn_extent *extent = reclaim_and_place(a, size);
+    struct firn_blob *blob = reclaim_and_place(a, size);
     pthread_mutex_unlock(&a->lock);
-    return extent;
+    return blob;
 }
 
-struct firn_extent *firn_arena_take(struct firn_arena *a, size_t size)
+struct firn_blob *firn_arena_take(struct firn_arena *a, size_t size)
 {
-    struct firn_extent *extent;
+    struct firn_blob *blob;
     pthread_mutex_lock(&a->lock);
-    while (!(extent = reclaim_and_place(a, size)))
+    while (!(blob = reclaim_and_place(a, size)))
         remove_slot(a, firn_ring_pop(a->returned)); /* never closed, so never NULL */
     pthread_mutex_unlock(&a->lock);
-    return extent;
+    return blob;
 }
 
-void firn_extent_return(struct firn_extent *extent)
+void firn_blob_return(struct firn_blob *blob)
 {
-    if (extent)
-        firn_ring_push(extent->arena->returned, extent);
+    if (blob)
+        firn_ring_push(blob->arena->returned, blob);
 }

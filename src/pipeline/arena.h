@@ -11,34 +11,34 @@
 struct firn_arena;
 
 /** The bytes of one file. */
-struct firn_extent {
+struct firn_blob {
     uint8_t *bytes;
     size_t size; /**< as asked for */
     struct firn_arena *arena;
 };
 
 /**
- * An arena for at most `extents` files of `budget` bytes together, or one alone of up to `limit`
+ * An arena for at most `blobs` files of `budget` bytes together, or one alone of up to `limit`
  * bytes (>= budget). Address space is reserved, memory is used as files need it.
  */
-int firn_arena_create(struct firn_arena **out, size_t extents, size_t budget, size_t limit,
+int firn_arena_create(struct firn_arena **out, size_t blobs, size_t budget, size_t limit,
                       struct firn_error *err);
-/** No extent may be in use. NULL is fine. */
+/** No blob may be in use. NULL is fine. */
 void firn_arena_destroy(struct firn_arena *arena);
 
 /** The largest file. */
 size_t firn_arena_limit(const struct firn_arena *arena);
 
 /** Room for `size` <= limit bytes, or NULL when there is none now. */
-struct firn_extent *firn_arena_try(struct firn_arena *arena, size_t size);
+struct firn_blob *firn_arena_try(struct firn_arena *arena, size_t size);
 
 /**
  * As firn_arena_try(), but waits until others have returned enough. The caller must hold no
- * extent that nobody else will return, or it waits for itself.
+ * blob that nobody else will return, or it waits for itself.
  */
-struct firn_extent *firn_arena_take(struct firn_arena *arena, size_t size);
+struct firn_blob *firn_arena_take(struct firn_arena *arena, size_t size);
 
-/** Gives an extent back; any thread, never waits. NULL is fine. */
-void firn_extent_return(struct firn_extent *extent);
+/** Gives a blob back; any thread, never waits. NULL is fine. */
+void firn_blob_return(struct firn_blob *blob);
 
 #endif

@@ -27,6 +27,9 @@ struct firn_board {
     _Atomic uint64_t bytes_read;
     /* sink (and scan, for directories) */
     _Atomic uint64_t done, reused, skipped, corrupt;
+    _Atomic uint64_t dropped; /* photographs that the end of the run came before */
+    /** Bytes that start functions have allocated. */
+    _Atomic size_t memory;
     /** Nanoseconds that the threads of a stage waited for a disk, not for each other. */
     _Atomic int64_t waited_ns[FIRN_STAGES];
 

@@ -76,7 +76,7 @@ void firn_item_fail(struct firn_item *item, enum firn_state state, const char *f
 
 void firn_item_drop(struct firn_item *item)
 {
-    firn_extent_return(item->file);
+    firn_blob_return(item->file);
     item->file = NULL;
     if (item->fate == FIRN_LIVE)
         item->fate = FIRN_DROPPED;

@@ -34,7 +34,7 @@ struct firn_item {
     int64_t mtime_ns, ctime_ns; /**< as stat(2) has them */
 
     /* read; given back by decode */
-    struct firn_extent *file; /**< the bytes of the file, or NULL */
+    struct firn_blob *file; /**< the bytes of the file, or NULL */
 
     /* decode */
     uint8_t content[32]; /**< BLAKE2b-256 of the bytes; zero when they were not read */

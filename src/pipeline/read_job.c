@@ -21,7 +21,7 @@ static enum firn_step finish(struct firn_job *job)
         item->file = job->file;
         firn_board_add(job->config->board->bytes_read, item->size);
     } else {
-        firn_extent_return(job->file);
+        firn_blob_return(job->file);
     }
     job->file = NULL;
     return job->step = FIRN_STEP_DONE;
@@ -106,7 +106,7 @@ enum firn_step firn_job_advance(struct firn_job *job, int result)
     return job->got < job->item->size ? job->step : compare(job);
 }
 
-enum firn_step firn_job_room(struct firn_job *job, struct firn_extent *file)
+enum firn_step firn_job_room(struct firn_job *job, struct firn_blob *file)
 {
     job->file = file;
     return job->item->size ? (job->step = FIRN_STEP_READ) : compare(job);

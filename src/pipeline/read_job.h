@@ -13,7 +13,7 @@
 
 enum firn_step {
     FIRN_STEP_OPEN, /**< open item->path with FIRN_READ_FLAGS */
-    FIRN_STEP_ROOM, /**< get an extent of item->size bytes */
+    FIRN_STEP_ROOM, /**< get a blob of item->size bytes */
     FIRN_STEP_READ, /**< read from fd at `got` into file->bytes + got */
     FIRN_STEP_DONE  /**< pass the item on */
 };
@@ -21,7 +21,7 @@ enum firn_step {
 struct firn_job {
     const struct firn_read_config *config;
     struct firn_item *item;
-    struct firn_extent *file; /**< the item's when done */
+    struct firn_blob *file; /**< the item's when done */
     size_t got;               /**< bytes so far */
     int fd;
     int tries;                /**< of the step going on */
@@ -35,7 +35,7 @@ enum firn_step firn_job_begin(struct firn_job *job, const struct firn_read_confi
 /** Gives the result of an open or a read: -errno, or the descriptor or the bytes read. */
 enum firn_step firn_job_advance(struct firn_job *job, int result);
 
-/** Gives the extent that FIRN_STEP_ROOM asks for. */
-enum firn_step firn_job_room(struct firn_job *job, struct firn_extent *file);
+/** Gives the blob that FIRN_STEP_ROOM asks for. */
+enum firn_step firn_job_room(struct firn_job *job, struct firn_blob *file);
 
 #endif

@@ -117,7 +117,7 @@ static void give_room(struct reader *r)
 {
     while (r->n_waiting) {
         struct firn_job *job = r->waiting[0];
-        struct firn_extent *file = firn_arena_try(r->config->arena, job->item->size);
+        struct firn_blob *file = firn_arena_try(r->config->arena, job->item->size);
         if (!file && r->under_way == 0)
             file = firn_arena_take(r->config->arena, job->item->size);
         if (!file)
@@ -174,7 +174,7 @@ static int submit_and_wait(struct reader *r)
 }
 
 /*
- * The kernel may still write into the extents of operations under way: they stay with their jobs
+ * The kernel may still write into the blobs of operations under way: they stay with their jobs
  * and go with the arena.
  */
 static int abandon(struct reader *r, int error, struct firn_error *err)

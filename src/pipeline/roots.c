@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "pipeline/walk.h"
+#include "pipeline/imagefolder.h"
 
 static int by_bytes(const void *a, const void *b)
 {
@@ -38,7 +38,7 @@ static void clear_list(char **list, size_t n)
     free(list);
 }
 
-static int list_entry(struct firn_root *root, DIR *dir, const struct dirent *entry,
+static int list_entry(struct firn_scan_root *root, DIR *dir, const struct dirent *entry,
                       struct firn_error *err)
 {
     struct stat st;
@@ -54,7 +54,7 @@ static int list_entry(struct firn_root *root, DIR *dir, const struct dirent *ent
     return 0;
 }
 
-static int list_classes(struct firn_root *root, struct firn_error *err)
+static int list_classes(struct firn_scan_root *root, struct firn_error *err)
 {
     DIR *dir = opendir(root->path);
     if (!dir)
@@ -81,8 +81,8 @@ static int add_directory(struct firn_roots *roots, const char *path, struct firn
     for (size_t i = 0; i < roots->n; i++)
         if (strcmp(roots->root[i].path, real) == 0)
             return 0;
-    struct firn_root *root = &roots->root[roots->n];
-    *root = (struct firn_root){.path = strdup(real)};
+    struct firn_scan_root *root = &roots->root[roots->n];
+    *root = (struct firn_scan_root){.path = strdup(real)};
     if (!root->path)
         return firn_fail_nomem(err, "the names of directories");
     roots->n++;

@@ -11,7 +11,7 @@
 #include "firn/error.h"
 
 /** A directory to walk. */
-struct firn_root {
+struct firn_scan_root {
     char *path;       /**< absolute, real */
     char **classes;   /**< its sub-directories in byte order; none: its photographs have no class */
     size_t n_classes;
@@ -20,7 +20,7 @@ struct firn_root {
 };
 
 struct firn_roots {
-    struct firn_root *root; /**< [n], each directory once */
+    struct firn_scan_root *root; /**< [n], each directory once */
     size_t n;
     char **file;            /**< [n_files] absolute names of the files given by name */
     size_t n_files;

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "pipeline/item.h"
-#include "pipeline/walk.h"
+#include "pipeline/imagefolder.h"
 
 struct scan {
     const struct firn_scan_config *config;
@@ -116,9 +116,9 @@ static void on_loop(void *user, const char *path)
                     "%.400s: this link leads back to a directory it lies in; not followed", path);
 }
 
-static int scan_root(struct scan *s, const struct firn_root *root, struct firn_error *err)
+static int scan_root(struct scan *s, const struct firn_scan_root *root, struct firn_error *err)
 {
-    const struct firn_walk_events events = {s, on_file, on_unreadable, on_loop};
+    const struct firn_imagefolder_events events = {s, on_file, on_unreadable, on_loop};
     int status = 0;
     if (root->ignored)
         firn_board_tell(s->config->board, 0, NULL,
@@ -126,9 +126,9 @@ static int scan_root(struct scan *s, const struct firn_root *root, struct firn_e
                         "does", root->path, root->ignored);
     s->root = root->id;
     if (root->n_classes == 0)
-        return firn_walk(root->path, NULL, &events, err);
+        return firn_imagefolder_walk(root->path, NULL, &events, err);
     for (size_t i = 0; i < root->n_classes && !status; i++)
-        status = firn_walk(root->path, root->classes[i], &events, err);
+        status = firn_imagefolder_walk(root->path, root->classes[i], &events, err);
     return status;
 }
 

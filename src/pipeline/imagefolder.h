@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Walks one directory tree as torchvision's ImageFolder does. */
-#ifndef FIRN_SRC_PIPELINE_WALK_H
-#define FIRN_SRC_PIPELINE_WALK_H
+#ifndef FIRN_SRC_PIPELINE_IMAGEFOLDER_H
+#define FIRN_SRC_PIPELINE_IMAGEFOLDER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "firn/error.h"
 
 /** What a walk meets. `path` is absolute, valid during the call; below the root from `name` on. */
-struct firn_walk_events {
+struct firn_imagefolder_events {
     void *user;
     /** Something that is no directory and has the ending of a photograph. False ends the walk. */
     bool (*file)(void *user, const char *path, size_t name);
@@ -27,7 +27,7 @@ bool firn_is_photograph(const char *name);
  * symbolic links; with class_name NULL the files directly in `root` only. The order is the
  * directory's own. FIRN_NOMEM when the names of directories still to visit do not fit.
  */
-int firn_walk(const char *root, const char *class_name, const struct firn_walk_events *events,
-              struct firn_error *err);
+int firn_imagefolder_walk(const char *root, const char *class_name,
+                          const struct firn_imagefolder_events *events, struct firn_error *err);
 
 #endif

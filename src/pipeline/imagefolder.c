@@ -9,7 +9,7 @@
  * stack are exactly the ancestors of the topmost: that is where a symbolic link that leads back
  * is noticed, by device and inode. The stack is the only memory that grows with the input.
  */
-#include "pipeline/walk.h"
+#include "pipeline/imagefolder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ struct node {
 };
 
 struct walk {
-    const struct firn_walk_events *events;
+    const struct firn_imagefolder_events *events;
     bool deep; /* follow sub-directories */
     size_t below; /* where names relative to the root begin */
     struct node *nodes;
@@ -210,8 +210,8 @@ static bool seed(struct walk *w, const char *root, const char *class_name)
     return push(w, strlen(root), class_name);
 }
 
-int firn_walk(const char *root, const char *class_name, const struct firn_walk_events *events,
-              struct firn_error *err)
+int firn_imagefolder_walk(const char *root, const char *class_name,
+                          const struct firn_imagefolder_events *events, struct firn_error *err)
 {
     struct walk w = {.events = events, .deep = class_name != NULL};
     size_t length = append(&w, 0, root);

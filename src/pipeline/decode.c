@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/decode.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "image/image.h"
+#include "pipeline/item.h"
+
+struct worker {
+    const struct firn_decode_config *config;
+    struct firn_decoder *decoder;
+};
+
+static void stop(void *worker)
+{
+    struct worker *w = worker;
+    if (w)
+        firn_decoder_destroy(w->decoder);
+    free(w);
+}
+
+static int start(void **worker, const void *config, struct firn_error *err)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    *worker = NULL;
+    if (!w)
+        return firn_fail_nomem(err, "a decoder");
+    w->config = config;
+    int status = firn_decoder_create(&w->decoder, &w->config->spec, err);
+    if (status)
+        free(w);
+    else
+        *worker = w;
+    return status;
+}
+
+static void decode(struct worker *w, struct firn_item *item)
+{
+    struct firn_image_info info;
+    struct firn_error err;
+    const uint8_t *bytes = item->file->bytes;
+    size_t size = item->file->size;
+    firn_hash(bytes, size, item->content);
+    if (firn_writer_has(w->config->writer, item->content)) {
+        item->reused = true;
+        item->fate = FIRN_DONE;
+        return;
+    }
+    int status = firn_decode(w->decoder, bytes, size, item->crop, &info, &err);
+    if (status)
+        firn_item_fail(item, status == -FIRN_DATA ? FIRN_CORRUPT : FIRN_SKIPPED, "%s", err.text);
+}
+
+static int run(void *worker, struct firn_error *err)
+{
+    struct worker *w = worker;
+    struct firn_item *item;
+    (void)err;
+    while ((item = firn_ring_pop(w->config->in))) {
+        if (firn_board_halted(w->config->board))
+            firn_item_drop(item);
+        if (item->fate == FIRN_LIVE)
+            decode(w, item);
+        firn_blob_return(item->file);
+        item->file = NULL;
+        firn_ring_push(w->config->out, item);
+    }
+    return 0;
+}
+
+const struct firn_stage_type firn_decode_stage = {"firn-decode", start, run, stop};

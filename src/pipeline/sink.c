@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/sink.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/thread.h"
+#include "pipeline/item.h"
+
+/*
+ * A group is acknowledged together: large enough that a sync, which may take 10 ms and more, is
+ * nothing beside computing it (256 features are seconds of work), and never older than a second,
+ * so that little is lost when the power goes.
+ */
+#define GROUP 256
+#define GROUP_NS 1000000000
+
+struct worker {
+    const struct firn_sink_config *config;
+    int64_t deadline;         /* of the group, once it has a record */
+    uint64_t records;         /* in the group */
+    uint64_t done, reused;    /* of these */
+};
+
+static int start(void **worker, const void *config, struct firn_error *err)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    *worker = w;
+    if (!w)
+        return firn_fail_nomem(err, "the sink");
+    w->config = config;
+    return 0;
+}
+
+static void stop(void *worker)
+{
+    free(worker);
+}
+
+static int commit(struct worker *w, struct firn_error *err)
+{
+    struct firn_board *board = w->config->board;
+    if (w->records == 0)
+        return 0;
+    int64_t wall = firn_now_ns(), cpu = firn_thread_cpu_ns();
+    int status = firn_writer_commit(w->config->writer, err);
+    firn_board_add(board->waited_ns[FIRN_SINK],
+                   firn_now_ns() - wall - (firn_thread_cpu_ns() - cpu));
+    if (status)
+        return status;
+    firn_board_add(board->done, w->done);
+    firn_board_add(board->reused, w->reused);
+    w->records = w->done = w->reused = 0;
+    return 0;
+}
+
+static void tell_failure(struct worker *w, const struct firn_item *item)
+{
+    struct firn_board *board = w->config->board;
+    if (item->fate == FIRN_CORRUPT)
+        firn_board_add(board->corrupt, 1);
+    else
+        firn_board_add(board->skipped, 1);
+    firn_board_tell(board, item->fate, item->path, "%s", item->reason);
+}
+
+static int add(struct worker *w, const struct firn_item *item, struct firn_error *err)
+{
+    struct firn_record record = {
+        .root = item->root,
+        .name = firn_item_name(item),
+        .size = item->size,
+        .mtime_ns = item->mtime_ns,
+        .ctime_ns = item->ctime_ns,
+        .state = (enum firn_state)item->fate,
+        .reason = item->reason,
+        .feature = item->fate == FIRN_DONE && !item->reused ? item->feature : NULL,
+    };
+    memcpy(record.content, item->content, sizeof record.content);
+    int status = firn_writer_add(w->config->writer, &record, err);
+    if (status)
+        return status;
+    if (w->records++ == 0)
+        w->deadline = firn_now_ns() + GROUP_NS;
+    w->done += item->fate == FIRN_DONE;
+    w->reused += item->reused;
+    return 0;
+}
+
+/* The item is free again whether or not the cache took it. */
+static int put(struct worker *w, struct firn_item *item, struct firn_error *err)
+{
+    int status = item->fate == FIRN_DROPPED ? 0 : add(w, item, err);
+    if (item->fate == FIRN_DROPPED)
+        firn_board_add(w->config->board->dropped, 1);
+    if (!status && (item->fate == FIRN_SKIPPED || item->fate == FIRN_CORRUPT))
+        tell_failure(w, item);
+    firn_ring_push(w->config->out, item);
+    return status;
+}
+
+static int run(void *worker, struct firn_error *err)
+{
+    struct worker *w = worker;
+    struct firn_ring *in = w->config->in;
+    int status = 0;
+    while (!status) {
+        struct firn_item *item = w->records ? firn_ring_pop_until(in, w->deadline)
+                                            : firn_ring_pop(in);
+        if (item)
+            status = put(w, item, err);
+        else if (firn_ring_drained(in))
+            return commit(w, err);
+        if (!status && w->records && (w->records >= GROUP || firn_now_ns() >= w->deadline))
+            status = commit(w, err);
+    }
+    return status;
+}
+
+const struct firn_stage_type firn_sink_stage = {"firn-sink", start, run, stop};
