@@ -56,9 +56,7 @@ static inline void pixel4(uint8_t *out, size_t out_stride, const uint8_t *const 
     const __m256i low_of = _mm256_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2);
     const __m256i high_of = _mm256_setr_epi32(1, 1, 1, 1, 3, 3, 3, 3);
     const __m256i half = _mm256_setr_epi32(HALF, HALF, HALF, HALF, 0, 0, 0, 0);
-    __m256i low[4] = {half, half, half, half}, high[4], sum[4];
-    for (int r = 0; r < 4; r++)
-        high[r] = _mm256_setzero_si256();
+    __m256i sum[4] = {half, half, half, half};
     for (int t = 0; t < n; t += 4) {
         const __m256i w = _mm256_castsi128_si256(_mm_load_si128((const __m128i *)(pairs + t)));
         const __m256i w_low = _mm256_permutevar8x32_epi32(w, low_of);
@@ -66,12 +64,10 @@ static inline void pixel4(uint8_t *out, size_t out_stride, const uint8_t *const 
         for (int r = 0; r < 4; r++) {
             const __m128i bytes = _mm_loadu_si128((const __m128i *)(at[r] + 3 * t));
             const __m256i two = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread);
-            low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(two, w_low));
-            high[r] = _mm256_add_epi32(high[r], _mm256_madd_epi16(two, w_high));
+            sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(two, w_low));
+            sum[r] = sum_of(sum[r], _mm256_madd_epi16(two, w_high));
         }
     }
-    for (int r = 0; r < 4; r++)
-        sum[r] = sum_of(low[r], high[r]);
     store_pixels(out, out_stride, sum);
 }
 
