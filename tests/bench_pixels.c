@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Times the way from bytes to normalised crop: for each file named on stdin one line of CPU
- * nanoseconds, "total decode resize normalise"; bench_pixels.py puts them beside Pillow's.
+ * nanoseconds, "total decode resize normalise whole"; bench_pixels.py puts them beside Pillow's.
  *
  *   bench_pixels RESIZE CROP < list
  *
- * Total is firn_decode() and the table of normalised values; decode and resize are measured apart,
- * each on the whole photograph: all rows out of the JPEG, and all rows through both passes.
+ * Total is firn_decode() and the table of normalised values; whole is the same without partial
+ * decoding. Decode and resize are measured apart, each on the whole photograph: all rows out of the
+ * JPEG, and all rows through both passes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,16 @@ static int64_t time_normalise(void)
     return firn_thread_cpu_ns() - start;
 }
 
+static int64_t time_total(const uint8_t *bytes, size_t size, bool partial,
+                          struct firn_image_info *info)
+{
+    firn_decoder_tune(decoder, firn_cpu_best(), partial);
+    const int64_t start = firn_thread_cpu_ns();
+    if (firn_decode(decoder, bytes, size, rgb, info, NULL))
+        abort();
+    return firn_thread_cpu_ns() - start + time_normalise();
+}
+
 /* The whole photograph as rows, one stride apart. */
 static uint8_t *decode_all(const uint8_t *bytes, size_t size, struct firn_rows *all, int64_t *ns)
 {
@@ -103,14 +114,15 @@ static void bench(const char *path)
     size_t size;
     int64_t decode = 0;
     uint8_t *bytes = read_whole(path, &size);
-    const int64_t start = firn_thread_cpu_ns();
-    if (!bytes || firn_decode(decoder, bytes, size, rgb, &info, NULL))
+    if (!bytes)
         abort();
-    const int64_t crop = firn_thread_cpu_ns() - start, normalise = time_normalise();
+    const int64_t total = time_total(bytes, size, true, &info);
+    const int64_t whole = time_total(bytes, size, false, &info);
+    const int64_t normalise = time_normalise();
     uint8_t *pixels = decode_all(bytes, size, &all, &decode);
     const int64_t resize = time_resize(&all, info.width);
-    printf("%lld %lld %lld %lld\n", (long long)(crop + normalise), (long long)decode,
-           (long long)resize, (long long)normalise);
+    printf("%lld %lld %lld %lld %lld\n", (long long)total, (long long)decode, (long long)resize,
+           (long long)normalise, (long long)whole);
     free(pixels);
     free(bytes);
 }

@@ -257,7 +257,8 @@ def compare_ways(kind, paths, spec):
 def main():
     bad = 0
     print(f"Pillow {pillow_version}, torchvision {torchvision_version}")
-    print(f"{'kind':28} {'spec':9} {'files':>5} {'identical':>9} {'both refuse':>12} {'different':>9}")
+    print(f"{'kind':28} {'spec':9} {'files':>5} {'identical':>9} {'both refuse':>12} "
+          f"{'different':>9}")
     with tempfile.TemporaryDirectory() as root:
         files = Files(root)
         generate(files)

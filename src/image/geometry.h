@@ -19,7 +19,7 @@ struct firn_geometry {
     struct firn_axis x, y;
 };
 
-/** Resize(spec->resize) and CenterCrop(spec->crop) of torchvision for a width x height photograph. */
+/** torchvision's Resize(spec->resize) and CenterCrop(spec->crop) of a width x height photograph. */
 void firn_geometry_center(struct firn_geometry *g, const struct firn_image_spec *spec, int width,
                           int height);
 

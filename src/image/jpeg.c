@@ -6,7 +6,7 @@
  * its own jump first and keeps no local state across it. The source never refills: when the bytes
  * are used up the library suspends, as it does under Pillow, which is what tells a truncated file
  * from a corrupt one (the library's own memory source would fake an end marker instead). Settings
- * are the library's defaults, as in Pillow: accurate integer DCT, fancy upsampling, block smoothing.
+ * are the library's defaults, as in Pillow: accurate integer DCT, fancy upsampling, smoothing.
  *
  * Of a photograph only the part around the window is turned into pixels:
  *

@@ -36,9 +36,24 @@ static double triangle(double x)
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
+/* Leaves out zero weights at the ends of a span, which add nothing; what they leave is zero. */
+static struct firn_span trim(int32_t *weights, struct firn_span span)
+{
+    int lead = 0;
+    while (span.n > 1 && weights[span.n - 1] == 0)
+        span.n--;
+    while (lead < span.n - 1 && weights[lead] == 0)
+        lead++;
+    span.n -= lead;
+    span.first += lead;
+    memmove(weights, weights + lead, (size_t)span.n * sizeof *weights);
+    memset(weights + span.n, 0, (size_t)lead * sizeof *weights);
+    return span;
+}
+
 /*
  * The span and the weights of output sample `i`; every rounding counts, so this keeps Pillow's
- * order of operations. Zero weights at the ends of the span add nothing and are left out.
+ * order of operations.
  */
 static struct firn_span weigh(const struct firn_axis *a, int i, double *w, int32_t *fixed)
 {
@@ -51,17 +66,11 @@ static struct firn_span weigh(const struct firn_axis *a, int i, double *w, int32
     double sum = 0.0;
     for (int t = 0; t < end - first; t++)
         sum += w[t] = triangle((t + first - center + 0.5) * inverse);
-    int skip = -1, n = 0;
     for (int t = 0; t < end - first; t++) {
         const double part = sum != 0.0 ? w[t] / sum : w[t];
-        const int32_t value = (int32_t)(0.5 + part * (1 << FIRN_WEIGHT_BITS));
-        if (value == 0 && skip < 0)
-            continue;
-        skip = skip < 0 ? t : skip;
-        fixed[t - skip] = value;
-        n = value ? t - skip + 1 : n;
+        fixed[t] = (int32_t)(0.5 + part * (1 << FIRN_WEIGHT_BITS));
     }
-    return (struct firn_span){first + (skip < 0 ? 0 : skip), n ? n : 1};
+    return trim(fixed, (struct firn_span){first, end - first});
 }
 
 static void pair_up(struct firn_taps *taps)

@@ -11,7 +11,7 @@
 #include "image/geometry.h"
 #include "image/row_kernels.h"
 
-/** A few neighbouring rows of a photograph, RGB, each readable FIRN_ROW_SLACK bytes past its end. */
+/** Neighbouring rows of a photograph, RGB, each readable FIRN_ROW_SLACK bytes past its end. */
 struct firn_rows {
     const uint8_t *pixels; /**< column x of row y */
     size_t stride;         /**< bytes from row to row */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** The inner loops of the resize: one generic version in C and faster ones, all with the same bits. */
+/** The inner loops of the resize: a generic version in C and faster ones, all of the same bits. */
 #ifndef FIRN_SRC_IMAGE_ROW_KERNELS_H
 #define FIRN_SRC_IMAGE_ROW_KERNELS_H
 
@@ -35,7 +35,7 @@ struct firn_span {
  */
 struct firn_taps {
     int count;               /**< output samples */
-    int stride;              /**< weights per output sample, a multiple of 4, zeros after the span */
+    int stride;              /**< weights per output sample: a multiple of 4, zeros at the end */
     struct firn_span *spans; /**< [count], first rising, inside the input */
     int32_t *weights;        /**< [count * stride], each 0 .. 2^22 */
     uint32_t *pairs;         /**< [count * stride] */

@@ -26,7 +26,7 @@ static inline void store4(uint8_t *out, int value)
     memcpy(out, &value, 4);
 }
 
-/* Lower and upper halves of `a` added in the lower half of the result, those of `b` in the upper. */
+/* The halves of `a` added in the lower half of the result, those of `b` in the upper one. */
 static inline __m256i fold(__m256i a, __m256i b)
 {
     const __m256i sum = _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
@@ -72,8 +72,8 @@ static inline void pixel4(uint8_t *out, size_t out_stride, const uint8_t *const 
 }
 
 /*
- * Four rows share the weights that were loaded. Where fewer are left, the last one is computed
- * again in place of the missing ones, into bytes that are thrown away.
+ * Four rows share the weights that were loaded. Where fewer are left, they go one by one, each four
+ * times at once: rare enough not to deserve code of its own.
  */
 static void horizontal_avx2(uint8_t *out, size_t out_stride, const uint8_t *in, size_t in_stride,
                             int rows, const struct firn_taps *taps, int origin)
