@@ -18,10 +18,10 @@ typedef int firn_storage_finder(void *context, const struct firn_pickled_storage
 int firn_checkpoint_tensors(struct firn_weights *weights, const struct firn_value *root,
                             firn_storage_finder *find, void *context, struct firn_error *err);
 
-/** The memory that reading a pickle of `n` bytes may take. */
+/** The memory that reading a pickle of `n` <= FIRN_MAX_PICKLE bytes may take. */
 size_t firn_pickle_memory(size_t n);
 
-/** A pickle beyond this is no weight file's: those of the ten families have 12 to 150 kB. */
-#define FIRN_MAX_PICKLE ((size_t)16 << 20)
+/** A state_dict's pickle has 12 to 95 kB, with an optimizer's state 320 kB; beyond this, none. */
+#define FIRN_MAX_PICKLE ((size_t)4 << 20)
 
 #endif

@@ -15,9 +15,11 @@ struct firn_pool_chunk {
 
 static int add_chunk(struct firn_pool *pool, size_t size)
 {
-    size = size > CHUNK ? size : CHUNK;
-    if (size > pool->limit - pool->total) /* total never exceeds limit */
+    size_t left = pool->limit - pool->total; /* total never exceeds limit */
+    size_t usual = left < CHUNK ? left : CHUNK;
+    if (size > left)
         return -1;
+    size = size > usual ? size : usual;
     struct firn_pool_chunk *chunk = calloc(1, sizeof *chunk + size);
     if (!chunk)
         return -1;
