@@ -188,6 +188,14 @@ def damage(files):
         files.add("end marker missing", data[:-2] + data[2:])
         files.add("end marker early", data[: len(data) * 2 // 3] + b"\xff\xd9")
         files.add("junk between markers", data[:2] + b"\xff\xff\xff" + data[2:])
+    large = pillow_jpeg(picture(600, 400), quality=97)
+    assert len(large) > 150000
+    for early in (9000, 64000, 65000, 66000, 130000):
+        for late in (40000, 65600, 100000, 131000, 140000):
+            spoilt = bytearray(large)
+            spoilt[early : early + 2] = b"\xff\xe6"
+            spoilt[late : late + 2] = b"\xff\x48"
+            files.add("faults after the last row", bytes(spoilt))
 
 
 def pillow_crops(paths, transform):

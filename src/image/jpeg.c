@@ -36,12 +36,16 @@
 /* Rows per call: enough to make setjmp free, few enough to stay in the first cache level. */
 #define BATCH 16
 
+/* Pillow hands a file to the library in portions of this size. */
+#define PORTION 65536
+
 struct firn_jpeg {
     struct jpeg_decompress_struct cinfo;
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
+    const uint8_t *bytes;    /* the photograph */
     bool open;               /* cinfo is to be destroyed */
     bool too_many_scans;     /* why progress_monitor escaped */
     struct firn_buffer rows; /* BATCH rows */
@@ -161,6 +165,7 @@ static void begin(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size)
     jpeg->errors.output_message = on_output;
     jpeg_create_decompress(cinfo);
     jpeg->open = true;
+    jpeg->bytes = bytes;
     cinfo->mem->max_memory_to_use = (long)FIRN_MAX_DECODER_MEMORY;
     jpeg->source = (struct jpeg_source_mgr){
         .next_input_byte = bytes,
@@ -360,6 +365,19 @@ static bool end_is_sound(const struct jpeg_decompress_struct *cinfo)
     return marker == JPEG_EOI;
 }
 
+/*
+ * When the last row has come, Pillow looks for the end in the portion that it has handed over, and
+ * does not hand over another one for that: faults further on do not spoil the photograph.
+ */
+static void hide_later_portions(struct firn_jpeg *jpeg)
+{
+    struct jpeg_source_mgr *source = &jpeg->source;
+    const size_t at = (size_t)(source->next_input_byte - jpeg->bytes);
+    const size_t left = (PORTION - at % PORTION) % PORTION;
+    if (source->bytes_in_buffer > left)
+        source->bytes_in_buffer = left;
+}
+
 int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struct firn_error *err)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
@@ -374,6 +392,7 @@ int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struc
         return rc;
     if (setjmp(jpeg->escape))
         return failed(jpeg, err);
+    hide_later_portions(jpeg);
     jpeg_finish_decompress(cinfo); /* a missing end is forgiven, a broken one is not */
     info->warnings = (unsigned)cinfo->err->num_warnings;
     return 0;
