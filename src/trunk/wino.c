@@ -60,6 +60,9 @@ struct wino_op {
     int points;                    /* of an axis */
     int n_phase;                   /* of an axis: the stride */
     struct phase phase[MAX_PHASES];
+    bool gathered;                     /* few channels: a strip of the map with all phases side by
+                                          side is made first, and transformed as one */
+    ptrdiff_t pixel;                   /* floats of a pixel of that strip */
     int tiles;                         /* of a block, at most */
     ptrdiff_t v_row, v_plane;          /* floats from tile to tile, from point to point */
     ptrdiff_t m_row, m_plane;          /* the same of the products */
@@ -147,6 +150,63 @@ static void place_input(const struct wino_op *w, const struct tile *t, const str
     }
 }
 
+/* Width and height of the strip of `rows` rows of tiles, in pixels of all phases. */
+static int strip_width(const struct wino_op *w)
+{
+    return firn_wino_start(&w->axis[1], tiles_of(&w->axis[1])) + w->axis[1].r - 1;
+}
+static int strip_height(const struct wino_op *w, int rows)
+{
+    return rows * w->axis[0].m + w->axis[0].r - 1;
+}
+
+/* One row of pixels of one phase, from column x0 of the map on, zeros outside it. */
+static void gather_row(const struct wino_op *w, const float *row, int x0, float *to)
+{
+    const struct firn_conv_shape *s = &w->op.shape;
+    int width = strip_width(w);
+    for (int x = 0; x < width; x++, to += w->pixel) {
+        int at = x0 + x * s->stride;
+        bool inside = row && at >= 0 && at < s->w;
+        for (int c = 0; c < s->cin; c++)
+            to[c] = inside ? row[(ptrdiff_t)at * s->cin + c] : 0;
+    }
+}
+
+/* The strip under the rows of tiles of a block: pixels that hold all phases in order. */
+static void gather(const struct wino_op *w, const struct block *b, const float *in, float *strip)
+{
+    const struct firn_conv_shape *s = &w->op.shape;
+    bool clipped = b->rows[1] > 0;
+    int height = strip_height(w, b->rows[clipped]);
+    int y0 = firn_wino_start(&w->axis[0], b->row[clipped]) * s->stride;
+    const float *image = in + (ptrdiff_t)b->image * s->h * s->w * s->cin;
+    for (int i = 0; i < height; i++)
+        for (int k = 0; k < 4; k++) {
+            int y = y0 + i * s->stride + w->phase[groups[k].clip_h].start;
+            bool inside = y >= 0 && y < s->h;
+            gather_row(w, inside ? image + (ptrdiff_t)y * s->w * s->cin : NULL,
+                       w->phase[groups[k].clip_w].start,
+                       strip + (ptrdiff_t)i * strip_width(w) * w->pixel + k * s->cin);
+        }
+}
+
+/* A tile of the strip whose first row of tiles is `row`. */
+static void input_gathered(const struct wino_op *w, const struct tile *t, const struct group *g,
+                           int row, const float *strip, float *v)
+{
+    struct firn_wino_input a = {
+        .points = w->points, .clip_h = g->clip_h, .clip_w = g->clip_w,
+        .right = w->points - g->clip_w, .channels = (int)w->pixel, .step = w->pixel, .v = v,
+        .plane = w->v_plane,
+    };
+    int y = firn_wino_start(&w->axis[0], t->y) - firn_wino_start(&w->axis[0], row);
+    int x = firn_wino_start(&w->axis[1], t->x);
+    for (int i = 0; i < w->points - g->clip_h; i++)
+        a.row[i] = strip + ((ptrdiff_t)(y + i) * strip_width(w) + x) * w->pixel;
+    w->kernels->wino->input(&a);
+}
+
 /* Phase k of the order that drops out evenly: as groups[], a short phase like a clipped tile. */
 static void input_tile(const struct wino_op *w, const struct tile *t, const struct group *g,
                        const float *in, float *v)
@@ -197,7 +257,10 @@ static void run_block(const struct wino_op *w, const struct block *b,
                       const struct firn_conv_call *call)
 {
     float *v = call->scratch, *m = v + w->points * w->points * w->v_plane;
+    float *strip = m + w->points * w->points * w->m_plane;
     int count[4], done = 0;
+    if (w->gathered)
+        gather(w, b, call->in, strip);
     for (int k = 0; k < 4; k++) {
         int columns = groups[k].clip_w ? w->axis[1].clipped : w->axis[1].full;
         count[k] = b->images * b->rows[groups[k].clip_h] * columns;
@@ -205,7 +268,11 @@ static void run_block(const struct wino_op *w, const struct block *b,
     for (int k = 0; k < 4; k++)
         for (int i = 0; i < count[k]; i++, done++) {
             struct tile t = tile_of(w, b, k, i);
-            input_tile(w, &t, &groups[k], call->in, v + done * w->v_row);
+            if (w->gathered)
+                input_gathered(w, &t, &groups[k], b->row[groups[k].clip_h], strip,
+                               v + done * w->v_row);
+            else
+                input_tile(w, &t, &groups[k], call->in, v + done * w->v_row);
         }
     products(w, count, v, m);
     done = 0;
@@ -235,7 +302,7 @@ static void run(const struct firn_conv_op *op, const struct firn_conv_call *call
 {
     const struct wino_op *w = (const struct wino_op *)op;
     const struct firn_wino_axis *a = &w->axis[0];
-    int images = w->tiles / (tiles_of(a) * tiles_of(&w->axis[1]));
+    int images = w->gathered ? 0 : w->tiles / (tiles_of(a) * tiles_of(&w->axis[1]));
     for (int i = 0; images == 0 && i < call->n; i++) {
         run_rows(w, i, false, 0, a->full, call);
         run_rows(w, i, true, a->full, a->clipped, call);
@@ -250,7 +317,9 @@ static size_t scratch(const struct firn_conv_op *op, int n)
 {
     const struct wino_op *w = (const struct wino_op *)op;
     (void)n;
-    return (size_t)(w->points * w->points) * (w->v_plane + w->m_plane) * sizeof(float);
+    int rows = w->tiles / tiles_of(&w->axis[1]);
+    size_t strip = w->gathered ? strip_height(w, rows) * strip_width(w) * w->pixel : 0;
+    return (w->points * w->points * (w->v_plane + w->m_plane) + strip) * sizeof(float);
 }
 
 static void destroy(struct firn_conv_op *op)
@@ -377,7 +446,7 @@ static const char *name(const struct wino_op *w)
         [2] = {[4] = "wino F(4,2) x4", [5] = "wino F(5,2) x4"},
         [3] = {[2] = "wino F(2,3)", [3] = "wino F(3,3)", [4] = "wino F(4,3)", [5] = "wino F(5,3)",
                [6] = "wino F(6,3)"},
-        [4] = {[4] = "wino F(4,4) x4"}};
+        [4] = {[4] = "wino F(4,4) x4", [5] = "wino F(5,4) x4"}};
     return names[w->axis[0].r][w->axis[0].m];
 }
 
@@ -385,7 +454,7 @@ static const char *name(const struct wino_op *w)
 static void cut(struct wino_op *w, int r)
 {
     const struct firn_conv_shape *s = &w->op.shape;
-    static const int least[5] = {[2] = 4, [3] = 2, [4] = 4}, most[5] = {[2] = 5, [3] = 6, [4] = 4};
+    static const int least[5] = {[2] = 4, [3] = 2, [4] = 4}, most[5] = {[2] = 5, [3] = 6, [4] = 5};
     int limit = r == 3 && s->cin > 128 ? 5 : most[r];
     int h = firn_conv_out_h(s), width = firn_conv_out_w(s);
     struct firn_wino_axis larger = firn_wino_cut(h > width ? h : width, r, least[r], limit);
@@ -401,7 +470,9 @@ static void size_block(struct wino_op *w)
     w->tiles = depth <= 64 ? 30 : depth <= 128 ? 50 : 72;
     if (w->tiles < columns)
         w->tiles = columns;
-    w->v_row = depth;
+    w->gathered = s->cin % FIRN_WINO_LANES != 0;
+    w->pixel = (depth + FIRN_WINO_LANES - 1) / FIRN_WINO_LANES * FIRN_WINO_LANES;
+    w->v_row = w->pixel;
     w->m_row = s->cout;
     w->v_plane = spread(w->tiles * w->v_row);
     w->m_plane = spread(w->tiles * w->m_row);
@@ -410,7 +481,8 @@ static void size_block(struct wino_op *w)
 static bool suited(const struct firn_conv_shape *s)
 {
     bool taps = (s->kernel == 3 && s->stride <= 2) || (s->kernel == 7 && s->stride == 2);
-    return taps && s->groups == 1 && s->pad == s->kernel / 2 && s->cin % FIRN_WINO_LANES == 0 &&
+    bool channels = s->cin % FIRN_WINO_LANES == 0 || s->stride == 2;
+    return taps && channels && s->groups == 1 && s->pad == s->kernel / 2 &&
            s->cout % FIRN_PANEL == 0;
 }
 

@@ -275,6 +275,7 @@ OUTPUT(8, 6)
 OUTPUT(5, 4)
 OUTPUT(6, 5)
 OUTPUT(7, 4)
+OUTPUT(8, 5)
 
 static void input(const struct firn_wino_input *t)
 {
@@ -295,7 +296,7 @@ static void output(const struct firn_wino_output *t)
         [5] = {[3] = output_5_3, [4] = output_5_4},
         [6] = {[4] = output_6_4, [5] = output_6_5},
         [7] = {[4] = output_7_4, [5] = output_7_5},
-        [8] = {[6] = output_8_6}};
+        [8] = {[5] = output_8_5, [6] = output_8_6}};
     square_vec half;
     table[t->points][t->m](t, half);
 }
