@@ -31,6 +31,7 @@ struct firn_gemm {
     const float *bias;     /**< [n] or NULL */
     const float *residual; /**< as C, may equal c; or NULL */
     bool relu;
+    const float *next_a; /**< A of the product to come, worth a prefetch; or NULL */
 };
 
 /** The arguments of the convolution kernel for narrow groups; see grouped.c. */

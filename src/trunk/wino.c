@@ -124,7 +124,7 @@ static void products(const struct wino_op *w, const int count[4], const float *v
             w->kernels->gemm(&(struct firn_gemm){
                 .m = rows, .n = w->op.shape.cout, .k = depth,
                 .a = v + p * w->v_plane + first * w->v_row + channel, .lda = w->v_row,
-                .b = w->panels[p],
+                .b = w->panels[p], .next_a = v + (p + 1) * w->v_plane,
                 .c = m + p * w->m_plane + first * w->m_row, .ldc = w->m_row,
             });
     }

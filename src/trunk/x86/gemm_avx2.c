@@ -14,6 +14,7 @@
 #define ROWS 6      /* of a block: with two columns of registers 12 of the 16 */
 #define DEPTH 256   /* of a pass: a panel of 16 KiB leaves room in L1 for the rows of A */
 #define CHUNK 96    /* rows that pass over all panels before the next: in L2 up to 96 KiB */
+#define UNROLLED 8  /* steps of k: what the loop itself costs shows when a core has two threads */
 #define LINE 64     /* bytes of a cache line: one row of a panel */
 
 /* What a block needs beyond its operands; the same for all blocks of a pass. */
@@ -23,8 +24,10 @@ struct pass {
     bool more;          /* C holds the sum of earlier passes */
     bool last;          /* finish: bias, residual, ReLU */
     bool relu;
-    ptrdiff_t residual; /* bytes from C to the residual */
     bool has_residual;
+    ptrdiff_t residual; /* bytes from C to the residual */
+    ptrdiff_t ahead;    /* bytes from a row of A to the lines of the next A to prefetch now */
+    int lines;          /* of them */
 };
 
 #define FORCE_INLINE static inline __attribute__((always_inline))
@@ -36,6 +39,12 @@ FORCE_INLINE __m256 spread(const char *a, const char *a3, ptrdiff_t lda, int i, 
     return _mm256_broadcast_ss((const float *)p + step);
 }
 
+/* The intrinsic lets gcc put the sum into another register, and then move it back: 8% of a loop. */
+FORCE_INLINE void multiply_add(__m256 *sum, __m256 a, __m256 b)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(*sum) : "x"(a), "x"(b));
+}
+
 FORCE_INLINE void step(__m256 sum[ROWS][2], const char *a, const char *a3, ptrdiff_t lda,
                        const float *b, int rows, int k)
 {
@@ -43,8 +52,8 @@ FORCE_INLINE void step(__m256 sum[ROWS][2], const char *a, const char *a3, ptrdi
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
         __m256 x = spread(a, a3, lda, i, k);
-        sum[i][0] = _mm256_fmadd_ps(x, b0, sum[i][0]);
-        sum[i][1] = _mm256_fmadd_ps(x, b1, sum[i][1]);
+        multiply_add(&sum[i][0], x, b0);
+        multiply_add(&sum[i][1], x, b1);
     }
 }
 
@@ -66,35 +75,48 @@ FORCE_INLINE void finish(__m256 sum[ROWS][2], const struct pass *p, const char *
         }
 }
 
-/* `ahead` lines of the next panel for every four steps of k. */
-FORCE_INLINE void block(const char *a, const float *b, char *c, const float *bias,
-                        const char *next, const struct pass *p, int rows, int ahead)
+/* The operands of a block; they move down from block to block. */
+struct place {
+    const char *a, *next; /* rows of A; the share of the next panel to prefetch */
+    char *c;
+};
+
+/* `ahead` lines of the next panel for every UNROLLED steps of k. */
+FORCE_INLINE void block(const struct place *at, const float *b, const float *bias,
+                        const struct pass *p, int rows, int ahead)
 {
+    const char *a = at->a, *next = at->next;
+    char *c = at->c;
     ptrdiff_t lda = p->lda, ldc = p->ldc;
     const char *a3 = a + 3 * lda;
     __m256 sum[ROWS][2];
 #pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++)
         sum[i][0] = sum[i][1] = _mm256_setzero_ps();
-        if (p->more) {
+    for (int j = 0; j < p->lines; j++)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++)
+            _mm_prefetch(a + i * lda + p->ahead + LINE * j, _MM_HINT_T1);
+    if (p->more)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
             sum[i][0] = _mm256_loadu_ps((float *)(c + i * ldc));
             sum[i][1] = _mm256_loadu_ps((float *)(c + i * ldc) + 8);
         }
-    }
-    for (int k = p->depth / 4; k > 0; k--) {
+    for (int k = p->depth / UNROLLED; k > 0; k--) {
         /* hides from gcc that lda is constant: it would keep six addresses on the stack */
         __asm__("" : "+r"(lda), "+r"(a3));
-#pragma GCC unroll 4
-        for (int u = 0; u < 4; u++)
+#pragma GCC unroll 8
+        for (int u = 0; u < UNROLLED; u++)
             step(sum, a, a3, lda, b, rows, u);
         for (int u = 0; u < ahead; u++)
             _mm_prefetch(next + LINE * u, _MM_HINT_T0);
         next += LINE * ahead;
-        a += 4 * sizeof(float);
-        a3 += 4 * sizeof(float);
-        b += 4 * FIRN_PANEL;
+        a += UNROLLED * sizeof(float);
+        a3 += UNROLLED * sizeof(float);
+        b += UNROLLED * FIRN_PANEL;
     }
-    for (int k = p->depth % 4; k > 0; k--) {
+    for (int k = p->depth % UNROLLED; k > 0; k--) {
         step(sum, a, a3, lda, b, rows, 0);
         a += sizeof(float);
         a3 += sizeof(float);
@@ -110,50 +132,73 @@ FORCE_INLINE void block(const char *a, const float *b, char *c, const float *bia
     }
 }
 
-typedef void block_fn(const char *a, const float *b, char *c, const float *bias, const char *next,
-                      const struct pass *p);
+/* `count` blocks of the same number of rows, one below the other. */
+typedef void blocks_fn(struct place *at, int count, ptrdiff_t share, const float *b,
+                       const float *bias, const struct pass *p);
 
-#define BLOCK(rows, ahead)                                                                         \
-    static void block_##rows##_##ahead(const char *a, const float *b, char *c, const float *bias,  \
-                                       const char *next, const struct pass *p)                     \
+#define BLOCKS(rows, ahead)                                                                        \
+    static void blocks_##rows##_##ahead(struct place *at, int count, ptrdiff_t share,              \
+                                        const float *b, const float *bias, const struct pass *p)   \
     {                                                                                              \
-        block(a, b, c, bias, next, p, rows, ahead);                                                \
+        for (; count > 0; count--) {                                                               \
+            block(at, b, bias, p, rows, ahead);                                                    \
+            at->a += (rows) * p->lda;                                                              \
+            at->c += (rows) * p->ldc;                                                              \
+            at->next += share;                                                                     \
+        }                                                                                          \
     }
-BLOCK(1, 4)
-BLOCK(2, 4)
-BLOCK(3, 4)
-BLOCK(4, 4)
-BLOCK(5, 4)
-BLOCK(6, 4)
-BLOCK(3, 1)
-BLOCK(4, 1)
-BLOCK(5, 1)
-BLOCK(6, 1)
+BLOCKS(1, 8)
+BLOCKS(2, 8)
+BLOCKS(3, 8)
+BLOCKS(4, 8)
+BLOCKS(5, 8)
+BLOCKS(6, 8)
+BLOCKS(4, 2)
+BLOCKS(5, 2)
+BLOCKS(6, 2)
 
-/* Four blocks or more share the next panel: a line for every four steps each. */
-static block_fn *const few[ROWS + 1] = {NULL,      block_1_4, block_2_4, block_3_4,
-                                        block_4_4, block_5_4, block_6_4};
-static block_fn *const many[ROWS + 1] = {NULL,      block_1_4, block_2_4, block_3_1,
-                                         block_4_1, block_5_1, block_6_1};
+/* Four blocks or more share the next panel: two lines for every eight steps each. */
+static blocks_fn *const few[ROWS + 1] = {NULL,       blocks_1_8, blocks_2_8, blocks_3_8,
+                                         blocks_4_8, blocks_5_8, blocks_6_8};
+static blocks_fn *const many[ROWS + 1] = {[4] = blocks_4_2, [5] = blocks_5_2, [6] = blocks_6_2};
 
 /* All rows of a chunk with one panel. Rows are split evenly: 28 are 6+6+6+5+5, never 6+6+6+6+4. */
-static void panel(const char *a, const float *b, char *c, const float *bias, int m,
+static void panel(struct place at, const float *b, const float *bias, int m,
                   const struct pass *p)
 {
-    int blocks = (m + ROWS - 1) / ROWS;
-    block_fn *const *table = blocks >= 4 ? many : few;
-    const char *next = (const char *)(b + (ptrdiff_t)p->depth * FIRN_PANEL);
+    int blocks = (m + ROWS - 1) / ROWS, rows = m / blocks, taller = m % blocks;
+    blocks_fn *const *table = blocks >= 4 ? many : few;
     ptrdiff_t share = (ptrdiff_t)p->depth * LINE / blocks;
-    for (int i = 0; i < blocks; i++) {
-        int rows = m / blocks + (i < m % blocks);
-        table[rows](a, b, c, bias, next, p);
-        a += rows * p->lda;
-        c += rows * p->ldc;
-        next += share;
-    }
+    if (taller)
+        table[rows + 1](&at, taller, share, b, bias, p);
+    table[rows](&at, blocks - taller, share, b, bias, p);
 }
 
-static void chunk(const struct firn_gemm *g, int first, int m)
+/*
+ * What follows behind pass k of panel j: the same pass of the next panel, or the first panel again,
+ * or the first of the next product.
+ */
+static const float *next_panel(const struct firn_gemm *g, int j, int k, int depth)
+{
+    if (j + FIRN_PANEL < g->n)
+        return g->b + (ptrdiff_t)(j + FIRN_PANEL) * g->k + (ptrdiff_t)k * FIRN_PANEL;
+    if (k + depth < g->k)
+        return g->b + (ptrdiff_t)(k + depth) * FIRN_PANEL;
+    return g->b + (ptrdiff_t)g->n * g->k;
+}
+
+/* Spreads the prefetch of the next A over the panels of all passes. */
+static void look_ahead(const struct firn_gemm *g, struct pass *p, const float *next, int j, int k)
+{
+    int panels = g->n / FIRN_PANEL, passes = (g->k + DEPTH - 1) / DEPTH;
+    int row = (g->k * (int)sizeof(float) + LINE - 1) / LINE;
+    int done = k / DEPTH * panels + j / FIRN_PANEL;
+    int share = (row + panels * passes - 1) / (panels * passes);
+    p->lines = next && done * share < row ? share : 0;
+    p->ahead = (const char *)next - (const char *)(g->a + k) + (ptrdiff_t)done * share * LINE;
+}
+
+static void chunk(const struct firn_gemm *g, int first, int m, const float *next)
 {
     struct pass p = {.lda = g->lda * (ptrdiff_t)sizeof(float),
                      .ldc = g->ldc * (ptrdiff_t)sizeof(float),
@@ -167,10 +212,14 @@ static void chunk(const struct firn_gemm *g, int first, int m)
         p.depth = g->k - k < depth ? g->k - k : depth;
         p.more = k > 0;
         p.last = k + p.depth == g->k;
-        for (int j = 0; j < g->n; j += FIRN_PANEL)
-            panel((const char *)(g->a + first * g->lda + k),
+        for (int j = 0; j < g->n; j += FIRN_PANEL) {
+            look_ahead(g, &p, next, j, k);
+            panel((struct place){.a = (const char *)(g->a + first * g->lda + k),
+                                 .next = (const char *)next_panel(g, j, k, p.depth),
+                                 .c = (char *)(g->c + first * g->ldc + j)},
                   g->b + (ptrdiff_t)j * g->k + (ptrdiff_t)k * FIRN_PANEL,
-                  (char *)(g->c + first * g->ldc + j), g->bias ? g->bias + j : NULL, m, &p);
+                  g->bias ? g->bias + j : NULL, m, &p);
+        }
     }
 }
 
@@ -179,7 +228,8 @@ static void gemm(const struct firn_gemm *g)
     int chunks = (g->m + CHUNK - 1) / CHUNK;
     for (int i = 0, first = 0; i < chunks; i++) {
         int m = g->m / chunks + (i < g->m % chunks);
-        chunk(g, first, m);
+        const float *next = i + 1 < chunks ? g->a + m * g->lda : g->next_a;
+        chunk(g, first, m, next);
         first += m;
     }
 }
