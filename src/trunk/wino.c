@@ -51,6 +51,7 @@ struct phase {
 };
 
 #define MAX_PHASES 2
+#define GATHERED 4 /* channels that are gathered at once */
 #define MAX_POINTS (FIRN_WINO_MAX * FIRN_WINO_MAX)
 
 struct wino_op {
@@ -160,17 +161,26 @@ static int strip_height(const struct wino_op *w, int rows)
     return rows * w->axis[0].m + w->axis[0].r - 1;
 }
 
-/* One row of pixels of one phase, from column x0 of the map on, zeros outside it. */
+/*
+ * One row of pixels of one phase, from column x0 of the map on, zeros outside it. Copies of four
+ * channels at once spill into the next phase, which comes later, or behind the last.
+ */
 static void gather_row(const struct wino_op *w, const float *row, int x0, float *to)
 {
     const struct firn_conv_shape *s = &w->op.shape;
-    int width = strip_width(w);
-    for (int x = 0; x < width; x++, to += w->pixel) {
-        int at = x0 + x * s->stride;
-        bool inside = row && at >= 0 && at < s->w;
-        for (int c = 0; c < s->cin; c++)
-            to[c] = inside ? row[(ptrdiff_t)at * s->cin + c] : 0;
-    }
+    int width = strip_width(w), left = x0 < 0 ? (-x0 + s->stride - 1) / s->stride : 0;
+    int right = (s->w - x0 + s->stride - 1) / s->stride;
+    if (!row || right < left)
+        left = right = width;
+    right = right < width ? right : width;
+    for (int x = 0; x < left; x++)
+        memset(to + x * w->pixel, 0, s->cin * sizeof *to);
+    for (int x = right; x < width; x++)
+        memset(to + x * w->pixel, 0, s->cin * sizeof *to);
+    const float *from = row ? row + x0 * (ptrdiff_t)s->cin : NULL;
+    ptrdiff_t step = s->stride * s->cin, pixel = w->pixel;
+    for (int x = left; x < right; x++)
+        memcpy(to + x * pixel, from + x * step, GATHERED * sizeof *to);
 }
 
 /* The strip under the rows of tiles of a block: pixels that hold all phases in order. */
@@ -308,7 +318,8 @@ static void run(const struct firn_conv_op *op, const struct firn_conv_call *call
         run_rows(w, i, true, a->full, a->clipped, call);
     }
     for (int i = 0; images > 0 && i < call->n; i += images)
-        run_block(w, &(struct block){.image = i, .images = call->n - i < images ? call->n - i : images,
+        run_block(w, &(struct block){.image = i,
+                                     .images = call->n - i < images ? call->n - i : images,
                                      .row = {0, a->full}, .rows = {a->full, a->clipped}},
                   call);
 }
@@ -471,7 +482,9 @@ static void size_block(struct wino_op *w)
     if (w->tiles < columns)
         w->tiles = columns;
     w->gathered = s->cin % FIRN_WINO_LANES != 0;
-    w->pixel = (depth + FIRN_WINO_LANES - 1) / FIRN_WINO_LANES * FIRN_WINO_LANES;
+    w->pixel = (depth + GATHERED - s->cin + FIRN_WINO_LANES - 1) / FIRN_WINO_LANES * FIRN_WINO_LANES;
+    if (!w->gathered)
+        w->pixel = depth;
     w->v_row = w->pixel;
     w->m_row = s->cout;
     w->v_plane = spread(w->tiles * w->v_row);
@@ -481,7 +494,7 @@ static void size_block(struct wino_op *w)
 static bool suited(const struct firn_conv_shape *s)
 {
     bool taps = (s->kernel == 3 && s->stride <= 2) || (s->kernel == 7 && s->stride == 2);
-    bool channels = s->cin % FIRN_WINO_LANES == 0 || s->stride == 2;
+    bool channels = s->cin % FIRN_WINO_LANES == 0 || (s->cin <= GATHERED && s->stride == 2);
     return taps && channels && s->groups == 1 && s->pad == s->kernel / 2 &&
            s->cout % FIRN_PANEL == 0;
 }

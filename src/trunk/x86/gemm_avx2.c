@@ -116,7 +116,16 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
         a3 += UNROLLED * sizeof(float);
         b += UNROLLED * FIRN_PANEL;
     }
-    for (int k = p->depth % UNROLLED; k > 0; k--) {
+    int rest = p->depth % UNROLLED;
+    if (rest & 4) {
+#pragma GCC unroll 4
+        for (int u = 0; u < 4; u++)
+            step(sum, a, a3, lda, b, rows, u);
+        a += 4 * sizeof(float);
+        a3 += 4 * sizeof(float);
+        b += 4 * FIRN_PANEL;
+    }
+    for (int k = rest & 3; k > 0; k--) {
         step(sum, a, a3, lda, b, rows, 0);
         a += sizeof(float);
         a3 += sizeof(float);
@@ -187,15 +196,12 @@ static const float *next_panel(const struct firn_gemm *g, int j, int k, int dept
     return g->b + (ptrdiff_t)g->n * g->k;
 }
 
-/* Spreads the prefetch of the next A over the panels of all passes. */
-static void look_ahead(const struct firn_gemm *g, struct pass *p, const float *next, int j, int k)
+/* Lines of a row of the next A for every panel of every pass, to have all of them in the end. */
+static int share_of_next(const struct firn_gemm *g)
 {
-    int panels = g->n / FIRN_PANEL, passes = (g->k + DEPTH - 1) / DEPTH;
     int row = (g->k * (int)sizeof(float) + LINE - 1) / LINE;
-    int done = k / DEPTH * panels + j / FIRN_PANEL;
-    int share = (row + panels * passes - 1) / (panels * passes);
-    p->lines = next && done * share < row ? share : 0;
-    p->ahead = (const char *)next - (const char *)(g->a + k) + (ptrdiff_t)done * share * LINE;
+    int panels = g->n / FIRN_PANEL * ((g->k + DEPTH - 1) / DEPTH);
+    return (row + panels - 1) / panels;
 }
 
 static void chunk(const struct firn_gemm *g, int first, int m, const float *next)
@@ -206,18 +212,21 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
                      .has_residual = g->residual != NULL};
     if (g->residual)
         p.residual = (const char *)g->residual - (const char *)g->c;
+    int share = next ? share_of_next(g) : 0;
+    ptrdiff_t done = 0, row = g->k * (ptrdiff_t)sizeof(float); /* bytes of a row of the next A */
     /* sums of a first pass would overwrite a residual that lies in C */
     int depth = g->residual ? g->k : DEPTH;
     for (int k = 0; k < g->k; k += p.depth) {
         p.depth = g->k - k < depth ? g->k - k : depth;
         p.more = k > 0;
         p.last = k + p.depth == g->k;
-        for (int j = 0; j < g->n; j += FIRN_PANEL) {
-            look_ahead(g, &p, next, j, k);
-            panel((struct place){.a = (const char *)(g->a + first * g->lda + k),
-                                 .next = (const char *)next_panel(g, j, k, p.depth),
-                                 .c = (char *)(g->c + first * g->ldc + j)},
-                  g->b + (ptrdiff_t)j * g->k + (ptrdiff_t)k * FIRN_PANEL,
+        for (int j = 0; j < g->n; j += FIRN_PANEL, done += share * LINE) {
+            struct place at = {.a = (const char *)(g->a + first * g->lda + k),
+                               .next = (const char *)next_panel(g, j, k, p.depth),
+                               .c = (char *)(g->c + first * g->ldc + j)};
+            p.lines = done < row ? share : 0;
+            p.ahead = (const char *)next + done - at.a;
+            panel(at, g->b + (ptrdiff_t)j * g->k + (ptrdiff_t)k * FIRN_PANEL,
                   g->bias ? g->bias + j : NULL, m, &p);
         }
     }
