@@ -79,15 +79,23 @@ static inline bool same_feature(const float *a, unsigned id)
     return memcmp(a, want, sizeof want) == 0;
 }
 
-/** A directory that did not exist, below the build's directory or TMPDIR. */
+/** A new directory in TMPDIR, or in memory: what a real disk adds to these tests is time. */
 static inline char *test_dir(void)
 {
     const char *base = getenv("TMPDIR");
     char *path = NULL;
-    if (asprintf(&path, "%s/firn-test-XXXXXX", base && *base ? base : "/tmp") < 0 ||
-        !mkdtemp(path))
+    if (!base || !*base)
+        base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    if (asprintf(&path, "%s/firn-test-XXXXXX", base) < 0 || !mkdtemp(path))
         abort();
     return path;
+}
+
+/** How often to repeat what is random: FIRN_LONG=1 in the environment asks for the long form. */
+static inline int test_times(int some, int many)
+{
+    const char *text = getenv("FIRN_LONG");
+    return text && *text == '1' ? many : some;
 }
 
 static inline void remove_dir(const char *dir)

@@ -179,6 +179,9 @@ static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
     else if (!s->closed && !s->adopted && !s->broken && !v->last)
         find(v, v->name, s->size, 0, 0,
              "no footer, though a later segment exists: its end may be missing");
+    if (s->broken)
+        find(v, v->name, s->size - FIRN_TRAILER, FIRN_TRAILER, 0,
+             "its footers are not whole; its blocks are found without them");
     int result = firn_segment_walk(s, s->size, &walk, err);
     if (result == -1)
         return firn_fail_nomem(err, "a block of the cache");

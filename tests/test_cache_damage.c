@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/** Damaged caches: cut at every byte, flipped bits, spliced pieces. No crash, no lie, small loss. */
+#include "cache_util.h"
+
+enum { PHOTOS = 60 };
+
+/* A closed cache of two runs with every kind of block, as bytes of its one segment. */
+static uint8_t *make_cache(char *dir, size_t *size)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    char path[4200];
+    for (unsigned run = 0; run < 2; run++) {
+        struct firn_writer *w;
+        struct firn_run facts = {.start = 1, .version = "0"};
+        uint32_t root;
+        CHECK(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err) == 0, "%s", err.text);
+        CHECK_INT(test_root(w, &root, &err), 0);
+        for (unsigned id = run * PHOTOS / 2; id < (run + 1) * PHOTOS / 2; id++) {
+            CHECK_INT(test_add(w, id, root, &err), 0);
+            if (id % 10 == 9)
+                CHECK_INT(firn_writer_commit(w, &err), 0);
+        }
+        CHECK_INT(firn_writer_run(w, &facts, &err), 0);
+        CHECK_INT(firn_writer_close(w, &err), 0);
+    }
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    return slurp(path, size);
+}
+
+/* Opens what is there and reads all of it: each feature is right or refused. Returns how many
+ * are right. */
+static size_t read_all(const char *dir)
+{
+    struct firn_cache *c;
+    struct firn_error err = {0};
+    size_t right = 0;
+    int result = firn_cache_open(&c, dir, &err);
+    if (result != 0) {
+        CHECK(result == -FIRN_DATA || result == -FIRN_NOINPUT || result == -FIRN_CONFIG, "%d %s",
+              result, err.text);
+        return 0;
+    }
+    for (size_t i = 0; i < firn_cache_count(c); i++) {
+        struct firn_photo p;
+        float feature[DIM];
+        firn_cache_photo(c, i, &p);
+        if (p.state != FIRN_DONE || firn_cache_features(c, &i, 1, feature, &err) != 0)
+            continue;
+        CHECK(same_feature(feature, (unsigned)atoi(strchr(p.name, '/') + 1)));
+        right++;
+    }
+    firn_cache_close(c);
+    return right;
+}
+
+static bool verify_finds(const char *dir)
+{
+    struct firn_verify_result result = {0};
+    struct firn_error err = {0};
+    int status = firn_verify(dir, 1, NULL, NULL, &result, &err);
+    CHECK(status == 0 || status == -FIRN_DATA || status == -FIRN_CONFIG, "%d %s", status,
+          err.text);
+    return status != 0;
+}
+
+/* A writer heals what a reader would miss: afterwards every photograph is there again. */
+static void heal(const char *dir)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    uint32_t root;
+    int result = firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err);
+    if (result != 0) {
+        CHECK(result == -FIRN_DATA || result == -FIRN_CONFIG, "%d %s", result, err.text);
+        return;
+    }
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < PHOTOS; id++) {
+        char name[64];
+        float f[DIM];
+        struct firn_record r = test_record(id, root, name, f);
+        if (firn_writer_known(w, root, name, r.size, r.mtime_ns, r.ctime_ns) == FIRN_UNKNOWN)
+            CHECK(firn_writer_add(w, &r, &err) == 0, "%s", err.text);
+    }
+    CHECK(firn_writer_close(w, &err) == 0, "%s", err.text);
+    CHECK_INT(read_all(dir), PHOTOS);
+}
+
+static void remove_other_segments(const char *dir)
+{
+    char path[4200];
+    for (int i = 2; i < 5; i++) {
+        snprintf(path, sizeof path, "%s/seg-%08d.firn", dir, i);
+        unlink(path);
+    }
+}
+
+int main(void)
+{
+    char *dir = test_dir(), path[4200], lock[4200];
+    size_t size, n;
+    uint8_t *whole = make_cache(dir, &size), *bytes = malloc(size);
+    unsigned long long state = 42;
+    int flips = test_times(2000, 100000), splices = test_times(1000, 10000);
+    size_t step = (size_t)test_times(3, 1);
+    if (!bytes)
+        return 1;
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    snprintf(lock, sizeof lock, "%s/LOCK", dir);
+    uint8_t *lock_bytes = slurp(lock, &n);
+    CHECK_INT(read_all(dir), PHOTOS);
+    CHECK(!verify_finds(dir));
+
+    /* Cut at every byte (every third in the short form): what LOCK says was acknowledged is missed each time. */
+    size_t before = 0;
+    for (size_t cut = 0; cut < size; cut += step) {
+        spill(path, whole, cut);
+        size_t right = read_all(dir);
+        CHECK(right >= before, "cut at %zu", cut); /* a longer piece never holds less */
+        before = right;
+        if (cut > 0)
+            CHECK(verify_finds(dir), "cut at %zu", cut);
+        if (cut % 509 < step) {
+            heal(dir);
+            remove_other_segments(dir);
+            spill(lock, lock_bytes, n);
+        }
+    }
+
+    /* Flips: every one is found, and costs at most one block (10 photographs of a commit, or the
+     * entries of its ledger). The head stands alone: without it there is no fingerprint. */
+    for (int k = 0; k < flips; k++) {
+        size_t at = check_random(&state) % size;
+        memcpy(bytes, whole, size);
+        bytes[at] ^= (uint8_t)(1u << (check_random(&state) & 7));
+        spill(path, bytes, size);
+        CHECK(verify_finds(dir), "flip at %zu", at);
+        size_t right = read_all(dir);
+        CHECK(right >= PHOTOS - 10 || at < FIRN_PAGE, "flip at %zu leaves %zu", at, right);
+        if (k % 50 == 0) {
+            heal(dir);
+            remove_other_segments(dir);
+            spill(lock, lock_bytes, n);
+        }
+    }
+
+    /* Splices: a piece of the file over another place of it, or noise. */
+    for (int k = 0; k < splices; k++) {
+        size_t from = check_random(&state) % size, to = check_random(&state) % size;
+        size_t most = size - (from > to ? from : to), piece = check_random(&state) % most + 1;
+        if (k % 2)
+            from &= ~(size_t)63, to &= ~(size_t)63; /* where blocks may start */
+        if (k % 3 == 0 && piece > 64)
+            piece = 64;
+        memcpy(bytes, whole, size);
+        memmove(bytes + to, bytes + from, piece);
+        if (k % 5 == 0)
+            for (size_t i = 0; i < piece; i++)
+                bytes[to + i] = (uint8_t)check_random(&state);
+        spill(path, bytes, size);
+        bool same = memcmp(bytes, whole, size) == 0;
+        CHECK(verify_finds(dir) != same, "splice %d", k);
+        read_all(dir);
+    }
+    free(whole);
+    free(bytes);
+    free(lock_bytes);
+    remove_dir(dir);
+    free(dir);
+    CHECK_DONE();
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/** Every call of the write path fails once, or from then on: nothing is acknowledged falsely. */
+#include "cache_util.h"
+
+/* The real disk, but for call number `fail_at`. */
+struct bad_disk {
+    long calls, fail_at; /* fail_at 0: never */
+    bool forever;
+    int error;           /* 0: a short write, ENOSPC for the rest */
+};
+
+static bool fails(struct bad_disk *d)
+{
+    d->calls++;
+    if (d->fail_at == 0 || d->calls < d->fail_at || (d->calls > d->fail_at && !d->forever))
+        return false;
+    errno = d->error ? d->error : ENOSPC;
+    return true;
+}
+
+static int bad_mkdir(void *user, const char *path)
+{
+    return fails(user) ? -1 : firn_disk_system.mkdir(NULL, path);
+}
+
+static int bad_create(void *user, const char *path)
+{
+    return fails(user) ? -1 : firn_disk_system.create(NULL, path);
+}
+
+static int bad_open(void *user, const char *path)
+{
+    return fails(user) ? -1 : firn_disk_system.open(NULL, path);
+}
+
+static ssize_t bad_pwrite(void *user, int fd, const void *bytes, size_t n, uint64_t offset)
+{
+    struct bad_disk *d = user;
+    if (!fails(d))
+        return firn_disk_system.pwrite(NULL, fd, bytes, n, offset);
+    return d->error ? -1 : firn_disk_system.pwrite(NULL, fd, bytes, n / 8 + 1, offset);
+}
+
+static int bad_fdatasync(void *user, int fd)
+{
+    return fails(user) ? -1 : firn_disk_system.fdatasync(NULL, fd);
+}
+
+static int bad_reserve(void *user, int fd, uint64_t offset, uint64_t n)
+{
+    return fails(user) ? -1 : firn_disk_system.reserve(NULL, fd, offset, n);
+}
+
+static int bad_truncate(void *user, int fd, uint64_t size)
+{
+    return fails(user) ? -1 : firn_disk_system.truncate(NULL, fd, size);
+}
+
+static int bad_sync_dir(void *user, const char *path)
+{
+    return fails(user) ? -1 : firn_disk_system.sync_dir(NULL, path);
+}
+
+static int bad_unlink(void *user, const char *path)
+{
+    return fails(user) ? -1 : firn_disk_system.unlink(NULL, path);
+}
+
+static int bad_close(void *user, int fd)
+{
+    return fails(user) ? (close(fd), -1) : close(fd);
+}
+
+static struct firn_disk table(struct bad_disk *d)
+{
+    return (struct firn_disk){
+        .user = d, .mkdir = bad_mkdir, .create = bad_create, .open = bad_open,
+        .pwrite = bad_pwrite, .fdatasync = bad_fdatasync, .reserve = bad_reserve,
+        .truncate = bad_truncate, .sync_dir = bad_sync_dir, .unlink = bad_unlink,
+        .close = bad_close};
+}
+
+enum { PHOTOS = 120, RUNS = 3, EACH = 7 };
+
+/* Adds what is not known yet, commits now and then; marks what was acknowledged. Returns the
+ * first failure. */
+static int run(const char *dir, const struct firn_disk *disk, unsigned from, unsigned to,
+               bool *acknowledged)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10};
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    uint32_t root;
+    unsigned since = from;
+    int result = firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, &settings, &err);
+    if (result != 0) {
+        CHECK(result == -FIRN_IO || result == -FIRN_CANTCREATE, "%d %s", result, err.text);
+        CHECK(err.code == (enum firn_code)-result && *err.text, "says why");
+        return result;
+    }
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = from; id < to && result == 0; id++) {
+        CHECK(test_add(w, id, root, &err) == 0, "%s", err.text);
+        if (id % EACH != EACH - 1)
+            continue;
+        result = firn_writer_commit(w, &err);
+        for (; result == 0 && since <= id; since++)
+            acknowledged[since] = true;
+    }
+    CHECK(result == 0 || (result == -FIRN_IO && strstr(err.text, "not stored")), "%d %s", result,
+          err.text);
+    int closed = firn_writer_close(w, &err);
+    CHECK(closed == 0 || closed == -FIRN_IO, "%d %s", closed, err.text);
+    for (; result == 0 && closed == 0 && since < to; since++)
+        acknowledged[since] = true;
+    return result ? result : closed;
+}
+
+/* All that was acknowledged is there, and nothing else than what is true. */
+static void check_cache(const char *dir, const bool *acknowledged, const char *when)
+{
+    struct firn_cache *c;
+    struct firn_error err = {0};
+    bool there[PHOTOS] = {false}, any = false;
+    for (int id = 0; id < PHOTOS; id++)
+        any |= acknowledged[id];
+    int result = firn_cache_open(&c, dir, &err);
+    if (result != 0) {
+        CHECK(!any && (result == -FIRN_NOINPUT || result == -FIRN_DATA), "%s: %d %s", when, result,
+              err.text);
+        return;
+    }
+    for (size_t i = 0; i < firn_cache_count(c); i++) {
+        struct firn_photo p;
+        float feature[DIM];
+        firn_cache_photo(c, i, &p);
+        unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
+        CHECK(id < PHOTOS && p.state == FIRN_DONE);
+        CHECK(firn_cache_features(c, &i, 1, feature, &err) == 0, "%s: %s", when, err.text);
+        CHECK(same_feature(feature, id), "%s: photograph %u", when, id);
+        there[id % PHOTOS] = true;
+    }
+    for (int id = 0; id < PHOTOS; id++)
+        CHECK(!acknowledged[id] || there[id], "%s: photograph %d is lost", when, id);
+    firn_cache_close(c);
+}
+
+static void say_finding(void *user, const struct firn_finding *f)
+{
+    fprintf(stderr, "%s: %s at %llu: %s\n", (const char *)user, f->file,
+            (unsigned long long)f->offset, f->what);
+}
+
+/* One life of a cache on a disk that fails at one place. Returns the calls it made. */
+static long live(struct bad_disk d, int *failures)
+{
+    char *base = test_dir(), *dir, when[100];
+    bool acknowledged[PHOTOS] = {false};
+    struct firn_disk disk = table(&d);
+    struct firn_verify_result verified;
+    struct firn_error err = {0};
+    if (asprintf(&dir, "%s/cache", base) < 0)
+        abort();
+    snprintf(when, sizeof when, "call %ld fails%s with %s", d.fail_at,
+             d.forever ? " for ever" : "", d.error ? strerror(d.error) : "a short write");
+    for (unsigned k = 0; k < RUNS; k++) {
+        *failures += run(dir, &disk, k * PHOTOS / RUNS, (k + 1) * PHOTOS / RUNS,
+                         acknowledged) != 0;
+        check_cache(dir, acknowledged, when);
+    }
+    /* The disk is well again: the next run puts all in order. */
+    CHECK_INT(run(dir, NULL, 0, PHOTOS, acknowledged), 0);
+    for (int id = 0; id < PHOTOS; id++)
+        CHECK(acknowledged[id]);
+    check_cache(dir, acknowledged, when);
+    CHECK(firn_verify(dir, 1, say_finding, when, &verified, &err) == 0, "%s: %s", when, err.text);
+    remove_dir(dir);
+    rmdir(base);
+    free(dir);
+    free(base);
+    return d.calls;
+}
+
+int main(void)
+{
+    static const int errors[] = {EIO, ENOSPC, 0, EDQUOT, EOPNOTSUPP, EINTR};
+    int failures = 0, points = 0, kinds = test_times(3, 6);
+    struct bad_disk never = {0};
+    long calls = live(never, &failures);
+    CHECK_INT(failures, 0);
+    CHECK(calls > 50, "the life has only %ld calls", calls);
+    for (int kind = 0; kind < kinds; kind++)
+        for (int forever = 0; forever < 2; forever++)
+            for (long n = 1; n <= calls + 2; n++) {
+                if (errors[kind] == EINTR && forever)
+                    continue; /* an interrupted write is tried again, and again */
+                live((struct bad_disk){.fail_at = n, .forever = forever, .error = errors[kind]},
+                     &failures);
+                points++;
+            }
+    CHECK(failures > points / 4, "%d of %d were felt", failures, points);
+    printf("%d points, %d failures felt\n", points, failures);
+    CHECK_DONE();
+}
