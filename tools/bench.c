@@ -55,6 +55,7 @@ static const struct {
     const char *name;
     int (*run)(const struct firn_bench *b, struct firn_error *err);
 } parts[] = {
+    {"trunk", firn_bench_show_trunk},
     {"pixels", firn_bench_pixels},
     {"cache", firn_bench_cache},
 };
@@ -96,6 +97,9 @@ static int bench(const struct firn_verb *verb, int argc, char **argv)
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'm', "model", "MODEL", "network to measure [untrained:resnet18]", &b.model,
          NULL},
+        {FIRN_OPT_COUNT, 'j', "threads", "N", "threads of the trunk [usable cores]", &b.threads,
+         NULL},
+        {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &b.cpu, NULL},
         {FIRN_OPT_COUNT, 't', "seconds", "N", "time to spend on each figure [1]", &seconds, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print JSON", &json, NULL},
         {0},

@@ -5,14 +5,17 @@
 
 #include "cli.h"
 
-/** What a part may need; each adds keys to the JSON, or prints text when `json` is NULL. */
+/** What a part may need; each adds keys to the JSON, or prints text when there is none. */
 struct firn_bench {
     struct firn_json *json;
-    const char *model; /**< for the trunk */
-    const char *path;  /**< a cache for "cache", a photograph for "pixels", or NULL: draws its own */
+    const char *model; /**< network */
+    const char *cpu;   /**< cap of the instruction set, or NULL */
+    const char *path;  /**< a cache or a photograph to measure, or NULL: draws its own */
+    int threads;       /**< 0: usable cores */
     double seconds;    /**< how long to measure each thing */
 };
 
+int firn_bench_show_trunk(const struct firn_bench *b, struct firn_error *err);
 int firn_bench_pixels(const struct firn_bench *b, struct firn_error *err);
 int firn_bench_cache(const struct firn_bench *b, struct firn_error *err);
 

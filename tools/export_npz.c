@@ -2,7 +2,7 @@
 /** numpy's .npz: a zip of .npy members, readable by np.load without pickle. */
 #include "export.h"
 #include "photo.h"
-#include "zip.h"
+#include "zip_write.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -130,9 +130,9 @@ const struct firn_verb firn_verb_extract = {
     .more = "PATH is a directory, walked as torchvision's ImageFolder walks (each sub-\n"
             "directory is a class), or a file. MODEL is a .pth, .pt or .safetensors file; a\n"
             "name (resnet18, resnet50.v2) that is looked for in torch's hub cache; or\n"
-            "untrained:resnet18[:SEED]. Killed at any moment, the same command goes on\n"
-            "where it was. Photographs that cannot be read or decoded are named and kept in\n"
-            "the cache's ledger; the exit status is 1.\n",
+            "untrained:resnet18[:SEED]. After a kill, at any moment, the same command\n"
+            "goes on where it stopped. Photographs that cannot be read or decoded are\n"
+            "named and kept in the cache's ledger; the exit status is 1.\n",
     .min_args = 0,
     .max_args = -1,
     .run = extract,

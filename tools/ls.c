@@ -45,7 +45,7 @@ static int path_width(const struct listing *l)
 
 static enum firn_colour state_colour(enum firn_state state)
 {
-    return state == FIRN_DONE ? FIRN_PLAIN : state == FIRN_SKIPPED ? FIRN_YELLOW : FIRN_RED;
+    return state == FIRN_SKIPPED ? FIRN_YELLOW : FIRN_RED;
 }
 
 static void put(const struct listing *l, const char *text)
@@ -74,10 +74,11 @@ static int print(const struct listing *l, const struct firn_photo *photo)
         put(l, path);
         printf("\t%llu\t", (unsigned long long)photo->size);
     }
-    const char *colour = firn_cli_colour(stdout, state_colour(photo->state));
+    bool failed = photo->state != FIRN_DONE;
+    const char *colour = failed ? firn_cli_colour(stdout, state_colour(photo->state)) : "";
     fputs(colour, stdout);
     fputs(firn_photo_state(photo->state), stdout);
-    if (photo->state != FIRN_DONE) {
+    if (failed) {
         fputs(": ", stdout);
         put(l, photo->reason);
     }

@@ -149,7 +149,7 @@ static int complain(const struct firn_verb *verb, const struct option *longs, in
     char name[64];
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
     const char *nearest = firn_cli_nearest(name, names);
-    return nearest ? firn_cli_usage(verb, "unknown option '%s', did you mean --%s?", word, nearest)
+    return nearest ? firn_cli_usage(verb, "unknown option '%s' (did you mean --%s?)", word, nearest)
                    : firn_cli_usage(verb, "unknown option '%s'", word);
 }
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LONG_HASH 40 /* hexadecimal digits that are shortened to ... */
+#define SHORT_HASH 12 /* ... so many, enough to tell two apart by eye */
+
 const char *firn_photo_state(enum firn_state state)
 {
     return state == FIRN_DONE ? "done" : state == FIRN_SKIPPED ? "skipped" : "corrupt";
@@ -52,6 +55,24 @@ void firn_fingerprint_json(struct firn_json *j, const char *key, const struct fi
     firn_json_end_object(j);
 }
 
+void firn_shorten_hashes(char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *to = text;
+    while (*text) {
+        size_t n = strspn(text, digits);
+        size_t kept = n >= LONG_HASH ? SHORT_HASH : n ? n : 1;
+        memmove(to, text, kept);
+        to += kept;
+        text += n ? n : 1;
+        if (kept < n) {
+            memcpy(to, "...", 3);
+            to += 3;
+        }
+    }
+    *to = 0;
+}
+
 /* "key=value key=value" becomes "key value, key value", broken at 80 columns. */
 static void print_part(const char *part)
 {
@@ -59,6 +80,7 @@ static void print_part(const char *part)
     int column = 0;
     char *save = NULL;
     snprintf(text, sizeof(text), "%s", part);
+    firn_shorten_hashes(text);
     for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         int width = (int)strlen(word) + 2;
         if (column && column + width > 62) {

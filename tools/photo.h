@@ -18,7 +18,10 @@ void firn_photo_json(struct firn_json *j, const struct firn_photo *photo);
 /** The fingerprint as a JSON object of four strings. */
 void firn_fingerprint_json(struct firn_json *j, const char *key, const struct firn_fingerprint *fp);
 
-/** The fingerprint as indented text on stdout. */
+/** Leaves twelve digits and "..." of each long hexadecimal number in `text`. */
+void firn_shorten_hashes(char *text);
+
+/** The fingerprint as indented text on stdout, hashes shortened. */
 void firn_fingerprint_print(const struct firn_fingerprint *fp);
 
 #endif

@@ -46,12 +46,15 @@ static int print_json(const struct firn_fingerprint *a, const struct firn_finger
     return firn_cli_print_json(&j);
 }
 
-static void print_text(char **names, const char *text, int differences)
+static void print_text(char **names, char *text, int differences)
 {
     if (firn_cli_verbose) {
         printf("A is %s\nB is %s\n", names[0], names[1]);
     }
     if (differences) {
+        if (!firn_cli_verbose) {
+            firn_shorten_hashes(text);
+        }
         fputs(text, stdout);
     } else {
         printf("%s and %s have the same fingerprint: their features can be mixed\n", names[0],

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# bash completion for firn
+# The options come from `firn VERB --help`, so this file never lags behind the program.
+
+_firn_options()
+{
+    command "$1" "$2" --help 2>/dev/null |
+        sed -n 's/^  \(-[^ ]\),\( --[^ ]*\).*/\1\2/p; s/^ *\(--[^ ]*\).*/\1/p'
+}
+
+_firn()
+{
+    local cur prev verb
+    COMPREPLY=()
+    cur=${COMP_WORDS[COMP_CWORD]}
+    prev=${COMP_WORDS[COMP_CWORD - 1]}
+    verb=${COMP_WORDS[1]}
+    if ((COMP_CWORD == 1)) || { ((COMP_CWORD == 2)) && [[ $verb == help ]]; }; then
+        mapfile -t COMPREPLY < <(compgen -W \
+            "extract ls stat show verify export why model preview bench help --help --version" \
+            -- "$cur")
+        return
+    fi
+    case $prev in
+    --store) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$cur"); return ;;
+    --io) mapfile -t COMPREPLY < <(compgen -W "uring threads" -- "$cur"); return ;;
+    --cpu) mapfile -t COMPREPLY < <(compgen -W "generic sse4 avx2 neon" -- "$cur"); return ;;
+    --bn) mapfile -t COMPREPLY < <(compgen -W "frozen" -- "$cur"); return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_firn_options "${COMP_WORDS[0]}" "$verb")" -- "$cur")
+    elif ((COMP_CWORD == 2)) && [[ $verb == bench ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "trunk pixels cache all" -- "$cur")
+    else
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    fi
+}
+
+complete -F _firn firn
