@@ -1,0 +1,19 @@
+# A run is told to stop while it waits for more of its list: what is done is kept.
+quiet samples photos 2
+mkfifo list
+firn extract -m $model $small -o cache --files-from list 2>../log &
+pid=$!
+exec 9>list
+find photos -name '*-01.jpg' | LC_ALL=C sort >&9
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ "$(firn ls cache 2>/dev/null | grep -c done)" = 4 ] && break
+    sleep 0.5
+done
+kill -TERM $pid
+sleep 2
+exec 9>&-
+wait $pid
+echo "exit $?"
+cat ../log
+try firn extract -m $model $small -o cache photos
+try firn verify -q cache

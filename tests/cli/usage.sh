@@ -1,0 +1,31 @@
+try firn
+try firn extrat
+try firn zzzzzz
+try firn watch
+try firn probe --json
+try firn --nothing
+try firn help nothing
+try firn extract
+try firn extract -m untrained:resnet18 photos
+try firn extract -m untrained:resnet18 -o cache
+try firn extract -m untrained:resnet18 -o cache -0 photos
+try firn extract --modl x
+try firn extract -x
+try firn extract -m
+try firn extract --quiet=yes
+try firn extract -m untrained:resnet18 -o cache --threads none photos
+try firn extract -m untrained:resnet18 -o cache --batch 0 photos
+try firn extract -m untrained:resnet18 -o cache --store f64 photos
+try firn extract -m untrained:resnet18 -o cache --io mmap photos
+mkdir photos
+try firn extract -m untrained:resnet18 -o cache --cpu z80 photos
+try firn extract -m untrained:resnet18 -o cache --bn batch:8 photos
+try firn ls
+try firn ls a b
+try firn show cache
+try firn export cache
+try firn export cache -o out.hdf5
+try firn why one
+try firn preview x.jpg
+try firn bench nothing
+ls
