@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 from weights_files import *
@@ -59,6 +60,14 @@ def well_formed():
     parameter = glob("torch._utils", "_rebuild_parameter") + tuple_of(SMALL["w"], b"\x88",
                                                                       ordered_dict()) + b"R"
     pkl("parameter", state_dict({"w": parameter}), PASSED)
+    parameter = glob("torch.nn.parameter", "Parameter") + SMALL["w"] + b"\x85R(\x88\x89Ntb"
+    pkl("old parameter", state_dict({"w": parameter}), PASSED)
+    for how in ("tensor", "reduce", "newobj"):
+        for old in (False, True):
+            case(f"tar {how}", torch_tar({"w": ((4,), FLOATS)}, how=how, old=old), PASSED)
+    first = 0x7F3A_0000_1000
+    views = b"](" + tuple_of(integer(5), integer(first + 16), integer(1), integer(2)) + b"e"
+    case("tar views", torch_tar({"w": ((4,), FLOATS)}, views=views), PASSED)
 
 
 # ---- pickle ----
@@ -100,7 +109,7 @@ torch.fx.graph_module.reduce_graph_module torch._C._cuda_init torch._dynamo.opti
 torch.distributed.rpc.rpc_sync torch.multiprocessing.reductions.rebuild_storage_filename
 torch.multiprocessing.reductions.rebuild_storage_fd torch._utils._rebuild_qtensor
 torch._utils._rebuild_device_tensor_from_numpy torch._tensor._rebuild_from_type_v2
-torch.nn.modules.conv.Conv2d torch.nn.parameter.Parameter torch.Tensor torch.device torch.Size
+torch.nn.modules.conv.Conv2d torch.FloatTensor torch.Tensor torch.device torch.Size
 torch.float32 torch.ComplexFloatStorage torch.QInt8Storage torch.storage.UntypedStorage
 torchvision.models.resnet.ResNet torchvision.io.read_file argparse.Namespace collections.Counter
 collections.defaultdict collections.deque datetime.datetime uuid.UUID random.Random
@@ -160,6 +169,10 @@ def misuse():
                                 b"\x89NtR", "whose shape and stride do not fit"),
         "a parameter of a number": (glob("torch._utils", "_rebuild_parameter") + b"K\1K\1N\x87R",
                                     "a parameter that is not made of a tensor"),
+        "a Parameter of a number": (glob("torch.nn.parameter", "Parameter") + b"K\1\x85R",
+                                    "a parameter that is not made of a tensor"),
+        "a Parameter of none": (glob("torch.nn.parameter", "Parameter") + b")R",
+                                "a parameter that is not made of a tensor"),
         "an old tensor of six": (glob("torch._utils", "_rebuild_tensor") + b"(" + good +
                                  b"K\0))\x89NtR", "a tensor made of 6 arguments"),
     }
@@ -181,6 +194,11 @@ def misuse():
                                       integer(4)) + b"Q", "key has zero bytes")
     for what, state in {"none": b"N", "a text": text("__class__"), "a tuple": b"N}\x86"}.items():
         pkl(f"build with {what}", od + b")R" + state + b"b", "gives attributes")
+    old = glob("torch.nn.parameter", "Parameter")
+    pkl("new Parameter", old + b")\x81", r"\(NEWOBJ\): this instruction is refused")
+    pkl("build a Parameter of five", old + SMALL["w"] + b"\x85R(" + SMALL["w"] + b"NNNNtb",
+        "gives attributes")
+    pkl("build a Parameter of none", old + SMALL["w"] + b"\x85RNb", "gives attributes")
     pkl("build a tensor", SMALL["w"] + b"}b", "gives attributes")
     pkl("build a plain dict", b"}}b", "gives attributes")
     pkl("build a global", od + b"}b", "gives attributes")
@@ -403,6 +421,106 @@ def legacies():
     case("pickle protocol 4", b"\x80\x04\x95\0\0\0\0\0\0\0\0N.", "protocol 4; firn reads")
 
 
+# ---- tar ----
+
+def tars():
+    one = {"w": ((4,), FLOATS)}
+    first = 0x7F3A_0000_1000
+    item = pickle(tuple_of(integer(first + 16), text("cpu"), glob("torch", "FloatStorage")))
+    info = pickle(tuple_of(integer(first), integer(first + 16), glob("torch", "FloatTensor")))
+
+    def tar(name, message, **how):
+        case(f"tar {name}", torch_tar(one, **how), message)
+
+    for member in ("sys_info", "pickle", "tensors", "storages"):
+        tar(f"without {member}", "not one that torch.save", **{member: None})
+        tar(f"empty {member}", "the pickle is truncated", **{member: b""})
+        tar(f"global in {member}", r"asks for global os\.system",
+            **{member: pickle(glob("os", "system"))})
+        tar(f"reduce in {member}", "calls torch.FloatTensor",
+            **{member: pickle(glob("torch", "FloatTensor") + b")R")})
+    tar("with more", "not one that torch.save", more=b"x")
+    tar("big-endian", "not little-endian", sys_info=machine(False))
+    tar("sys_info a number", "not little-endian", sys_info=pickle(b"K\1"))
+    for what, n in {"negative": -1, "many": 1000, "huge": 1 << 62, "beyond": 1 << 80}.items():
+        tar(f"count {what} of storages", "a count that cannot be", storages=pickle(integer(n)))
+        tar(f"count {what} of tensors", "a count that cannot be", tensors=pickle(integer(n)))
+    tar("count a text", "a count that cannot be", tensors=pickle(text("1")))
+    for what, n in {"more": 5, "huge": 1 << 61, "negative": -1, "wraps": 1 << 62}.items():
+        tar(f"storage {what}", "a storage that goes on beyond|truncated", storages=pickle(integer(1)) + item +
+            struct.pack("<q", n) + FLOATS + pickle(b"]"))
+    tar("storage less", "pickle byte|storage views", storages=pickle(integer(1)) + item +
+        struct.pack("<q", 3) + FLOATS + pickle(b"]"))
+    tar("storage behind", "bytes behind the last storage", storages=pickle(integer(1)) + item +
+        struct.pack("<q", 4) + FLOATS + pickle(b"]") + b"x")
+    tar("storage malformed", "a storage that is malformed",
+        storages=pickle(integer(1)) + pickle(b"NNN\x87") + bytes(16))
+    tar("storage twice", "two storages of one id", storages=pickle(integer(2)) + 2 * (
+        item + struct.pack("<q", 4) + FLOATS) + pickle(b"]"))
+    for what, view in {"number": b"K\1", "short": b"NN\x86", "root": dims([5, 6, 0, 1]),
+                       "none": tuple_of(integer(5), integer(first + 16), b"N", integer(1))}.items():
+        tar(f"view {what}", "a storage view that is malformed", views=b"](" + view + b"e")
+    for what, (offset, count) in {"offset": (5, 0), "count": (2, 3), "negative": (-1, 1),
+                                  "minus": (1, -1), "wraps": (4, (1 << 63) - 1)}.items():
+        tar(f"view {what}", "a storage view outside", views=b"](" + tuple_of(
+            integer(5), integer(first + 16), integer(offset), integer(count)) + b"e")
+    tar("view of itself", "two storages of one id",
+        views=b"](" + dims([first + 16, first + 16, 0, 4]) + b"e")
+    tar("views no list", "storage views that are not a list", views=b"}")
+    for what, (numbers, message) in {
+            "dimensions": ((9, *[1] * 20), "too many dimensions"),
+            "negative dimensions": ((-1, *[1] * 20), "too many dimensions"),
+            "short": ((3, 1, 1), "goes on beyond its member|truncated"),
+            "shape": ((1, 5, 1, 0), "reaches outside"), "stride": ((1, 4, 2, 0), "reaches outside"),
+            "offset": ((1, 4, 1, 1), "reaches outside"), "minus": ((1, -4, 1, 0), "negative size"),
+            "minus stride": ((1, 4, -1, 0), "negative size"),
+            "minus offset": ((1, 4, 1, -1), "overflows"),
+            "wraps": ((2, 1 << 62, 1 << 62, 1, 1, 0), "overflows")}.items():
+        tar(f"tensor {what}", message, tensors=pickle(integer(1)) + info + struct.pack(
+            f"<ii{len(numbers) - 1}q", numbers[0], 0, *numbers[1:]))
+    tar("tensor without storage", "a tensor without its storage", tensors=pickle(integer(1)) + pickle(
+        tuple_of(integer(first), integer(7), b"N")) + struct.pack("<iiqqq", 1, 0, 4, 1, 0))
+    tar("tensor of none", "a persistent id that is not", tensors=pickle(integer(1)) + pickle(
+        tuple_of(integer(first), b"N", b"N")) + struct.pack("<iiq", 0, 0, 0))
+    tar("tensor malformed", "a tensor that is malformed", tensors=pickle(integer(1)) + pickle(b"N") +
+        bytes(64))
+    tar("tensor twice", "two tensors of one id", tensors=pickle(integer(2)) + 2 * (
+        info + struct.pack("<iiqqq", 1, 0, 4, 1, 0)))
+    tar("tensors behind", "bytes behind the last tensor", tensors=pickle(integer(1)) + info +
+        struct.pack("<iiqqq", 1, 0, 4, 1, 0) + b"x")
+    tar("pickle behind", "bytes behind the pickle", pickle=pickle(b"N") + b"x")
+    for what, value in {"number": integer(first), "none": b"N", "word": text("x"), "empty": text(""),
+                        "more": text(f"{first}x"), "other": text("77"), "far": text("9" * 30),
+                        "tuple": tuple_of(text("storage"))}.items():
+        tar(f"persistent id {what}", "a persistent id that is not a tensor's", pickled=value + b"Q")
+    tar("Parameter without tensor", "parameter w has no tensor", pickled=state_dict(
+        {"w": glob("torch.nn.parameter", "Parameter") + b")\x81"}))
+    tar("new dict", "makes an object that is not", pickled=glob("collections", "OrderedDict") +
+        b")\x81")
+    tar("new with arguments", "makes an object that is not",
+        pickled=glob("torch.nn.parameter", "Parameter") + b"N\x85\x81")
+    for line in (b"", b"x", b" 1", b"1x", b"1 ", b"9" * 20, b"9" * 40, b"1\0"):
+        tar(f"integer {line[:4]}", "a malformed number|a name", pickled=b"I" + line + b"\n")
+    for op in sorted(set(range(256)) - ALLOWED - {0x81, ord("I")}):
+        tar(f"opcode {op:02x}", "is refused|is no instruction", pickled=bytes([op]) + bytes(8))
+    good = torch_tar(one)
+    for what, at in {"name": 0, "size": 130, "checksum": 150, "type": 156, "magic": 257}.items():
+        bad = bytearray(good)
+        bad[at] ^= 1
+        case(f"tar damaged {what}", bytes(bad), "damaged header|neither a")
+    for what, data in {"x": b"x", "block": bytes(511) + b"x", "megabytes": bytes(2 << 20)}.items():
+        case(f"tar behind {what}", good + data, "bytes behind its end")
+    case("tar without end", good[:(len(good.rstrip(b"\0")) + 511) // 512 * 512], "truncated")
+    case("tar link", tar_file({"pickle": b""}, tarfile.SYMTYPE), "not a plain file")
+    case("tar folder", tar_file({"pickle": b""}, tarfile.DIRTYPE), "not a plain file|in a folder")
+    case("tar device", tar_file({"pickle": b""}, tarfile.CHRTYPE), "not a plain file")
+    case("tar sparse", tar_file({"pickle": b""}, tarfile.GNUTYPE_SPARSE), "not a plain file|changes")
+    case("tar of others", tar_file({"a": b"x"}), "not one that torch.save")
+    case("tar of many", tar_file({str(i): b"x" for i in range(9)}), "more members than torch")
+    case("tar long name", tar_file({"n" * 300: b"x"}), "changes a member|in a folder")
+    case("tar twice", tar_file({"pickle": b""})[:1536] + tar_file({"pickle": b""}), "two members")
+
+
 # ---- safetensors ----
 
 def safetensors_files():
@@ -500,9 +618,6 @@ def others():
                        "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
                        "html": b"<!DOCTYPE html><title>404</title>"}.items():
         case(f"other {what}", data, "neither a .pth|truncated")
-    tar = bytearray(1024)
-    tar[257:262] = b"ustar"
-    case("other tar", bytes(tar), "a tar archive, as PyTorch saved until 2017")
 
 
 # ---- whole networks with something wrong in them: safetensors, mostly a hole on the disk ----
@@ -612,13 +727,16 @@ def truncations(folder):
     full = os.path.join(folder, "full")
     bad = count = 0
     legacy = {k: (v, len(v) // 4) for k, v in storages.items()}
-    for what in ("zip", "legacy", "safetensors"):
+    raw = {name: (shape, storages[str(i)]) for i, (name, shape) in enumerate(shapes.items())}
+    writers = {"zip": lambda: torch_zip(state_dict(items), storages),
+               "legacy": lambda: torch_legacy(state_dict(items), legacy),
+               "tar": lambda: torch_tar(raw, how="reduce", old=True)}
+    for what in ("zip", "legacy", "tar", "safetensors"):
         if what == "safetensors":
             write_network(full, shapes)
         else:
             with open(full, "wb") as f:
-                f.write(torch_zip(state_dict(items), storages) if what == "zip" else
-                        torch_legacy(state_dict(items), legacy))
+                f.write(writers[what]())
         size = os.path.getsize(full)
         bad += judge([f"{what} whole"], [full], [None])
         for percent in range(99, -1, -1):
@@ -683,6 +801,7 @@ def main():
     pickles()
     zips()
     legacies()
+    tars()
     safetensors_files()
     others()
     room = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Writes weight files byte by byte, well-formed or not, with nothing but the standard library."""
+import io
 import json
 import struct
+import tarfile
 import zlib
 
 SIZES = {"FloatStorage": 4, "DoubleStorage": 8, "HalfStorage": 2, "BFloat16Storage": 2,
@@ -148,6 +150,60 @@ def torch_legacy(value, storages, *, magic=MAGIC, version=VERSION, system=None, 
     for data, count in storages.values():
         out += struct.pack("<q", count) + data
     return out + behind
+
+
+# -- tar --
+
+def tar_file(members, kind=None):
+    """As Python's tarfile writes it for torch.save(): with an extended header for the time."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(data), 1484000000.25
+            info.type = kind or info.type
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def tar_number(n, old):
+    """How Python 2 (old) and 3 write an address."""
+    return b"I%d\n" % n if old else integer(n)
+
+
+def tar_tensor(number, how):
+    """What pushes tensor `number`: a tensor, or a Parameter as two ages of torch wrote it."""
+    one = text(str(number)) + b"Q"
+    parameter = glob("torch.nn.parameter", "Parameter")
+    hooks = ordered_dict()
+    if how == "reduce":
+        return parameter + one + b"\x85R(\x88\x89" + hooks + b"tb"
+    if how == "newobj":
+        return parameter + b")\x81(" + one + b"N" + hooks + b"\x88\x89tb"
+    return one
+
+
+def torch_tar(state, *, how="tensor", old=False, views=b"]", first=0x7F3A_0000_1000, pickled=None,
+              **replace):
+    """state: name -> (shape, bytes). Keywords replace members."""
+    storages = pickle(integer(len(state)))
+    described = pickle(integer(len(state)))
+    items = {}
+    for i, (name, (shape, data)) in enumerate(state.items()):
+        here, there = first + 32 * i, first + 32 * i + 16
+        storages += pickle(tuple_of(tar_number(there, old), text("cpu"),
+                                    glob("torch", "FloatStorage")))
+        storages += struct.pack("<q", len(data) // 4) + data
+        described += pickle(tuple_of(tar_number(here, old), tar_number(there, old),
+                                     glob("torch", "FloatTensor")))
+        numbers = [*shape, *contiguous(shape), 0]
+        described += struct.pack(f"<ii{len(numbers)}q", len(shape), 0, *numbers)
+        buffer = "running" in name
+        items[name] = tar_tensor(here, "tensor" if buffer else how)
+    members = {"sys_info": machine(), "pickle": pickle(pickled or state_dict(items)),
+               "tensors": described, "storages": storages + pickle(views)}
+    members.update(replace)
+    return tar_file({k: v for k, v in members.items() if v is not None})
 
 
 # -- safetensors --

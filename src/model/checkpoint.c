@@ -63,6 +63,8 @@ static int add_tensor(struct firn_weights *w, const struct firn_value *key,
     if (memchr(key->text.bytes, 0, key->text.size))
         return firn_fail(err, FIRN_DATA, "%s: tensor %s has zero bytes in its name", w->file.path,
                          name);
+    if (!from)
+        return firn_fail(err, FIRN_DATA, "%s: parameter %s has no tensor", w->file.path, name);
     t->name = key->text.bytes;
     t->dtype = from->storage->dtype;
     t->ndim = from->ndim;

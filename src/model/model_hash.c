@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are hashed as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "hashed as they lie in memory");
 
 static void hash_param(struct firn_hasher *hasher, const struct firn_param *p)
 {

@@ -12,7 +12,8 @@
  */
 #include "model/pickle.h"
 
-#include <limits.h>
+#include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,20 +35,13 @@ struct machine {
     bool stopped;
     const struct firn_pickled_storage *storage; /* the last one read */
     struct firn_pool *pool;
+    const struct firn_pickle_ids *ids; /* not NULL: the tar form */
     const char *where;
     struct firn_error *err;
 };
 
 /** What MARK pushes; only its address counts. */
 static struct firn_value mark;
-
-struct instruction {
-    const char *name;
-    int (*run)(struct machine *m, int arg); /* NULL: refused */
-    int arg;
-};
-
-static const struct instruction instructions[256];
 
 static int refuse(struct machine *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -58,7 +52,7 @@ static int refuse(struct machine *m, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(reason, sizeof reason, fmt, ap);
     va_end(ap);
-    const char *name = m->opcode < m->end ? instructions[*m->opcode].name : "the end";
+    const char *name = m->opcode < m->end ? firn_pickle_opcode(*m->opcode) : "the end";
     return firn_fail(m->err, FIRN_DATA, "%s: pickle byte %zu (%s): %s", m->where,
                      (size_t)(m->opcode - m->begin), name ? name : "no opcode", reason);
 }
@@ -91,10 +85,8 @@ static int push(struct machine *m, struct firn_value *value)
 /** Takes the top value off; NULL, and refused, when there is none. */
 static struct firn_value *pop(struct machine *m)
 {
-    if (m->depth == 0 || m->stack[m->depth - 1] == &mark) {
-        refuse(m, "the stack has no value for it");
-        return NULL;
-    }
+    if (m->depth == 0 || m->stack[m->depth - 1] == &mark)
+        return refuse(m, "the stack has no value for it"), NULL;
     return m->stack[--m->depth];
 }
 
@@ -119,10 +111,8 @@ static size_t above_mark(struct machine *m)
 /** The next `n` bytes of the pickle; NULL, and refused, when it ends before. */
 static const uint8_t *take(struct machine *m, size_t n)
 {
-    if (n > (size_t)(m->end - m->p)) {
-        refuse(m, "the pickle is truncated");
-        return NULL;
-    }
+    if (n > (size_t)(m->end - m->p))
+        return refuse(m, "the pickle is truncated"), NULL;
     m->p += n;
     return m->p - n;
 }
@@ -355,7 +345,7 @@ static int op_global(struct machine *m, int arg)
     char module[128], name[128], show[300];
     if (take_line(m, module, sizeof module) || take_line(m, name, sizeof name))
         return -FIRN_DATA;
-    int index = firn_pickle_global(module, name);
+    int index = firn_pickle_global(module, name, m->ids);
     if (index < 0) {
         snprintf(show, sizeof show, "%s.%s", module, name);
         char clean[sizeof show];
@@ -369,30 +359,29 @@ static int op_global(struct machine *m, int arg)
     return push(m, value);
 }
 
-static int op_reduce(struct machine *m, int arg)
+/** REDUCE and, where `arg` is 1, NEWOBJ. */
+static int op_call(struct machine *m, int arg)
 {
-    (void)arg;
     struct firn_value *args = pop(m), *callable = args ? pop(m) : NULL, *value;
     if (!callable)
         return -FIRN_DATA;
     if (callable->kind != FIRN_GLOBAL || args->kind != FIRN_TUPLE)
         return refuse(m, "calls something that is not a global with arguments");
     struct firn_error inner = {0};
-    if (firn_pickle_call(callable->integer, args, m->pool, &value, &inner))
-        return refuse(m, "%.300s", inner.text);
-    return push(m, value);
+    int rc = arg ? firn_pickle_new(callable->integer, args, m->pool, &value, &inner)
+                 : firn_pickle_call(callable->integer, args, m->pool, &value, &inner);
+    return rc ? refuse(m, "%.300s", inner.text) : push(m, value);
 }
 
-/** An OrderedDict's attributes (state_dict() has `_metadata`): read, and dropped. */
 static int op_build(struct machine *m, int arg)
 {
     (void)arg;
     struct firn_value *state = pop(m), *object = state ? top(m) : NULL;
     if (!object)
         return -FIRN_DATA;
-    if (object->kind != FIRN_DICT || !object->ordered || state->kind != FIRN_DICT)
-        return refuse(m, "gives attributes to something other than an OrderedDict");
-    return 0;
+    struct firn_error inner = {0};
+    int rc = firn_pickle_build(object, state, m->ids, &inner);
+    return rc ? refuse(m, "%.300s", inner.text) : 0;
 }
 
 static int op_persistent(struct machine *m, int arg)
@@ -401,6 +390,12 @@ static int op_persistent(struct machine *m, int arg)
     struct firn_value *id = pop(m), *value;
     if (!id)
         return -FIRN_DATA;
+    if (m->ids) {
+        value = firn_value_new(m->pool, FIRN_VIEW);
+        if (value && !(value->tensor = m->ids->find(m->ids->context, id)))
+            return refuse(m, "a persistent id that is not a tensor's");
+        return push(m, value);
+    }
     struct firn_error inner = {0};
     if (firn_pickle_persistent(id, m->pool, &value, &inner))
         return refuse(m, "%.300s", inner.text);
@@ -409,55 +404,64 @@ static int op_persistent(struct machine *m, int arg)
     return push(m, value);
 }
 
-/** Python's opcodes, protocols 0 to 5; the names of the refused are for the message. */
-static const struct instruction instructions[256] = {
-    [0x80] = {"PROTO", op_proto, 0},
-    ['.'] = {"STOP", op_stop, 0},
-    ['('] = {"MARK", op_mark, 0},
-    ['N'] = {"NONE", op_constant, -1},
-    [0x88] = {"NEWTRUE", op_constant, 1},
-    [0x89] = {"NEWFALSE", op_constant, 0},
-    ['J'] = {"BININT", op_int, 4},
-    ['K'] = {"BININT1", op_int, 1},
-    ['M'] = {"BININT2", op_int, 2},
-    [0x8A] = {"LONG1", op_long1, 0},
-    ['G'] = {"BINFLOAT", op_float, 0},
-    ['X'] = {"BINUNICODE", op_text, 4},
-    ['U'] = {"SHORT_BINSTRING", op_text, 1},
-    [')'] = {"EMPTY_TUPLE", op_empty, FIRN_TUPLE},
-    [']'] = {"EMPTY_LIST", op_empty, FIRN_LIST},
-    ['}'] = {"EMPTY_DICT", op_empty, FIRN_DICT},
-    ['t'] = {"TUPLE", op_tuple, 0},
-    [0x85] = {"TUPLE1", op_tuple, 1},
-    [0x86] = {"TUPLE2", op_tuple, 2},
-    [0x87] = {"TUPLE3", op_tuple, 3},
-    ['a'] = {"APPEND", op_insert, 1},
-    ['e'] = {"APPENDS", op_insert, -1},
-    ['s'] = {"SETITEM", op_insert, 2},
-    ['u'] = {"SETITEMS", op_insert, -2},
-    ['q'] = {"BINPUT", op_put, 1},
-    ['r'] = {"LONG_BINPUT", op_put, 4},
-    ['h'] = {"BINGET", op_get, 1},
-    ['j'] = {"LONG_BINGET", op_get, 4},
-    ['c'] = {"GLOBAL", op_global, 0},
-    ['R'] = {"REDUCE", op_reduce, 0},
-    ['b'] = {"BUILD", op_build, 0},
-    ['Q'] = {"BINPERSID", op_persistent, 0},
+/** How Python 2 wrote integers of more than 32 bits; also 00 and 01, for False and True. */
+static int op_decimal(struct machine *m, int arg)
+{
+    (void)arg;
+    char line[32], *end;
+    if (take_line(m, line, sizeof line))
+        return -FIRN_DATA;
+    errno = 0;
+    long long number = strtoll(line, &end, 10);
+    if (errno || end == line || *end || isspace((unsigned char)*line))
+        return refuse(m, "a malformed number");
+    struct firn_value *value = firn_value_new(m->pool, FIRN_INTEGER);
+    if (value)
+        value->integer = number;
+    return push(m, value);
+}
 
-    ['0'] = {"POP", NULL, 0}, ['1'] = {"POP_MARK", NULL, 0}, ['2'] = {"DUP", NULL, 0},
-    ['F'] = {"FLOAT", NULL, 0}, ['I'] = {"INT", NULL, 0}, ['L'] = {"LONG", NULL, 0},
-    ['P'] = {"PERSID", NULL, 0}, ['S'] = {"STRING", NULL, 0}, ['T'] = {"BINSTRING", NULL, 0},
-    ['V'] = {"UNICODE", NULL, 0}, ['d'] = {"DICT", NULL, 0}, ['g'] = {"GET", NULL, 0},
-    ['i'] = {"INST", NULL, 0}, ['l'] = {"LIST", NULL, 0}, ['o'] = {"OBJ", NULL, 0},
-    ['p'] = {"PUT", NULL, 0}, [0x81] = {"NEWOBJ", NULL, 0}, [0x82] = {"EXT1", NULL, 0},
-    [0x83] = {"EXT2", NULL, 0}, [0x84] = {"EXT4", NULL, 0}, [0x8B] = {"LONG4", NULL, 0},
-    ['B'] = {"BINBYTES", NULL, 0}, ['C'] = {"SHORT_BINBYTES", NULL, 0},
-    [0x8C] = {"SHORT_BINUNICODE", NULL, 0}, [0x8D] = {"BINUNICODE8", NULL, 0},
-    [0x8E] = {"BINBYTES8", NULL, 0}, [0x8F] = {"EMPTY_SET", NULL, 0},
-    [0x90] = {"ADDITEMS", NULL, 0}, [0x91] = {"FROZENSET", NULL, 0},
-    [0x92] = {"NEWOBJ_EX", NULL, 0}, [0x93] = {"STACK_GLOBAL", NULL, 0},
-    [0x94] = {"MEMOIZE", NULL, 0}, [0x95] = {"FRAME", NULL, 0}, [0x96] = {"BYTEARRAY8", NULL, 0},
-    [0x97] = {"NEXT_BUFFER", NULL, 0}, [0x98] = {"READONLY_BUFFER", NULL, 0},
+/** The allow-list. */
+static const struct instruction {
+    int (*run)(struct machine *m, int arg); /* NULL: refused */
+    int arg;
+} instructions[256] = {
+    [0x80] = {op_proto, 0},
+    ['.'] = {op_stop, 0},
+    ['('] = {op_mark, 0},
+    ['N'] = {op_constant, -1},
+    [0x88] = {op_constant, 1},
+    [0x89] = {op_constant, 0},
+    ['J'] = {op_int, 4},
+    ['K'] = {op_int, 1},
+    ['M'] = {op_int, 2},
+    [0x8A] = {op_long1, 0},
+    ['G'] = {op_float, 0},
+    ['X'] = {op_text, 4},
+    ['U'] = {op_text, 1},
+    [')'] = {op_empty, FIRN_TUPLE},
+    [']'] = {op_empty, FIRN_LIST},
+    ['}'] = {op_empty, FIRN_DICT},
+    ['t'] = {op_tuple, 0},
+    [0x85] = {op_tuple, 1},
+    [0x86] = {op_tuple, 2},
+    [0x87] = {op_tuple, 3},
+    ['a'] = {op_insert, 1},
+    ['e'] = {op_insert, -1},
+    ['s'] = {op_insert, 2},
+    ['u'] = {op_insert, -2},
+    ['q'] = {op_put, 1},
+    ['r'] = {op_put, 4},
+    ['h'] = {op_get, 1},
+    ['j'] = {op_get, 4},
+    ['c'] = {op_global, 0},
+    ['R'] = {op_call, 0},
+    ['b'] = {op_build, 0},
+    ['Q'] = {op_persistent, 0},
+
+    /* Only in the tar form. */
+    ['I'] = {op_decimal, 0},
+    [0x81] = {op_call, 1},
 };
 
 static int step(struct machine *m)
@@ -466,17 +470,19 @@ static int step(struct machine *m)
     if (m->p == m->end)
         return refuse(m, "the pickle is truncated");
     const struct instruction *op = &instructions[*m->p++];
-    if (!op->name)
+    if (!firn_pickle_opcode(*m->opcode))
         return refuse(m, "byte 0x%02x is no instruction", *m->opcode);
-    if (!op->run)
+    bool tar_only = op->run == op_decimal || (op->run == op_call && op->arg);
+    if (!op->run || (tar_only && !m->ids))
         return refuse(m, "this instruction is refused: torch.save() never writes it");
     return op->run(m, op->arg);
 }
 
 int firn_pickle_read(struct firn_pickle *pickle, const uint8_t *bytes, size_t n,
-                     struct firn_pool *pool, const char *where, struct firn_error *err)
+                     struct firn_pool *pool, const struct firn_pickle_ids *ids, const char *where,
+                     struct firn_error *err)
 {
-    struct machine m = {.begin = bytes, .p = bytes, .end = bytes + n, .pool = pool,
+    struct machine m = {.begin = bytes, .p = bytes, .end = bytes + n, .pool = pool, .ids = ids,
                         .where = where, .err = err};
     int rc = 0;
     while (rc == 0 && !m.stopped)

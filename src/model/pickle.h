@@ -24,7 +24,7 @@ enum firn_kind {
     FIRN_DICT,    /**< item: key, value, key, value, ... in the order of insertion */
     FIRN_GLOBAL,  /**< integer indexes the allow-list */
     FIRN_STORAGE, /**< a torch storage, known by its key */
-    FIRN_VIEW     /**< a torch tensor */
+    FIRN_VIEW     /**< a torch tensor; a Parameter before its BUILD may have none yet */
 };
 
 struct firn_value;
@@ -48,7 +48,7 @@ struct firn_pickled_tensor {
 
 struct firn_value {
     enum firn_kind kind;
-    bool ordered; /**< an OrderedDict, which may be given attributes (they are dropped) */
+    bool object; /**< an OrderedDict or a Parameter, which BUILD may give attributes */
     union {
         int64_t integer;
         double number;
@@ -65,6 +65,16 @@ struct firn_value {
     };
 };
 
+/**
+ * Files in the tar form name their tensors by number, written as text, and were written by Pythons
+ * and torches that need a little more of the format: with one of these, INT, NEWOBJ of a Parameter
+ * and the names of tensor types are read, and `find` says which tensor a number is (NULL: none).
+ */
+struct firn_pickle_ids {
+    struct firn_pickled_tensor *(*find)(void *context, const struct firn_value *id);
+    void *context;
+};
+
 /** One pickle; everything in it lives in the pool. */
 struct firn_pickle {
     const struct firn_value *root;
@@ -73,13 +83,15 @@ struct firn_pickle {
 };
 
 /**
- * Reads one pickle from the start of the `n` bytes. `where` begins every message. FIRN_DATA, with
+ * Reads one pickle from the start of the `n` bytes. `ids` is NULL but for the tar form; `where`
+ * begins every message. FIRN_DATA, with
  * the opcode or the global by name, for anything outside the allow-lists, anything inconsistent
  * and anything beyond the limits in pickle.c. Values can be shared and can contain themselves:
  * whoever walks them bounds the depth.
  */
 int firn_pickle_read(struct firn_pickle *pickle, const uint8_t *bytes, size_t n,
-                     struct firn_pool *pool, const char *where, struct firn_error *err);
+                     struct firn_pool *pool, const struct firn_pickle_ids *ids, const char *where,
+                     struct firn_error *err);
 
 /** True when `value` is text equal to `text`. */
 bool firn_value_is(const struct firn_value *value, const char *text);
@@ -87,16 +99,30 @@ bool firn_value_is(const struct firn_value *value, const char *text);
 /** What `key` stands for in a dict; NULL when it is not there, or `dict` is none. */
 const struct firn_value *firn_value_get(const struct firn_value *dict, const char *key);
 
-/* Between pickle.c, which knows Python, and pickle_torch.c, which knows torch. */
+/** True, and its dtype, when `value` is a global that names a type of storage. */
+bool firn_pickle_dtype(const struct firn_value *value, enum firn_dtype *dtype);
 
-/** Index of a global in the allow-list, -1 when it may not be named. */
-int firn_pickle_global(const char *module, const char *name);
+/* Between pickle.c, which knows Python, pickle_torch.c, which knows torch, and their helpers. */
+
+/** What an instruction is called, also one that is refused; NULL when Python has none such. */
+const char *firn_pickle_opcode(uint8_t opcode);
+
+/** Index of a global in the allow-list, -1 when it may not be named; `tar` adds tensor types. */
+int firn_pickle_global(const char *module, const char *name, bool tar);
 
 /** What REDUCE does: the value of global(*args), where it may be called so. */
 int firn_pickle_call(int64_t global, struct firn_value *args, struct firn_pool *pool,
                      struct firn_value **out, struct firn_error *err);
 
-/** What BINPERSID does. */
+/** What NEWOBJ does, in the tar form: an empty Parameter, which BUILD fills. */
+int firn_pickle_new(int64_t global, const struct firn_value *args, struct firn_pool *pool,
+                    struct firn_value **out, struct firn_error *err);
+
+/** What BUILD does: an OrderedDict's attributes are dropped, a Parameter may get its tensor. */
+int firn_pickle_build(struct firn_value *object, const struct firn_value *state, bool tar,
+                      struct firn_error *err);
+
+/** What BINPERSID does, but for the tar form. */
 int firn_pickle_persistent(const struct firn_value *id, struct firn_pool *pool,
                            struct firn_value **out, struct firn_error *err);
 

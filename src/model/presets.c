@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "model/family.h"
 
-/** torchvision 0.14's ResNet weights; the digits begin the file's SHA-256. Older files at the end. */
+/** torchvision's ResNet weights, the oldest last; the digits begin the file's SHA-256. */
 static const struct published {
     const char *family, *digits;
     int version, resize;

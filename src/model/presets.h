@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** torchvision's published weight files: their names, and the preprocessing each was trained for. */
+/** torchvision's published weight files: their names, and the preprocessing each belongs to. */
 #ifndef FIRN_SRC_MODEL_PRESETS_H
 #define FIRN_SRC_MODEL_PRESETS_H
 

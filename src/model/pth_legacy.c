@@ -33,7 +33,8 @@ struct legacy {
 static int next_pickle(struct legacy *l, struct firn_pickle *pickle, struct firn_error *err)
 {
     struct firn_weights *w = l->weights;
-    int rc = firn_pickle_read(pickle, l->bytes + l->at, l->n - l->at, &w->pool, w->file.path, err);
+    int rc = firn_pickle_read(pickle, l->bytes + l->at, l->n - l->at, &w->pool, NULL,
+                              w->file.path, err);
     if (rc == 0)
         l->at += pickle->size;
     return rc;

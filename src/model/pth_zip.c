@@ -118,7 +118,7 @@ static int read_pickle(struct archive *a, uint8_t *bytes, size_t n, struct firn_
         return firn_fail(err, FIRN_DATA, "%s: damaged: the checksum of data.pkl is wrong; download "
                          "or copy the file again", w->file.path);
     struct firn_pickle pickle;
-    rc = firn_pickle_read(&pickle, bytes, n, &w->pool, w->file.path, err);
+    rc = firn_pickle_read(&pickle, bytes, n, &w->pool, NULL, w->file.path, err);
     if (rc)
         return rc;
     if (pickle.size != n)

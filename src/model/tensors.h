@@ -19,8 +19,9 @@ size_t firn_tensor_count(const struct firn_tensor *tensor);
 const char *firn_shape_text(int ndim, const int64_t *shape, char *text, size_t room);
 
 /**
- * Reads the tensor as contiguous float32 into `out`, which has room for firn_tensor_count() numbers:
- * the caller has compared the shape with what it expects, so that no file decides how much that is.
+ * Reads the tensor as contiguous float32 into `out`, which has room for firn_tensor_count()
+ * numbers: the caller has compared the shape with what it expects, so that no file decides how
+ * much that is.
  * Float types only. Verifies the storage's checksum the first time that it is used.
  */
 int firn_tensor_read(struct firn_weights *weights, const struct firn_tensor *tensor, float *out,

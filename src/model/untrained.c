@@ -6,8 +6,9 @@
  * at the FNV-1a hash of the tensor's name, xor'ed with the seed mixed once. Number i of the stream
  * is splitmix64's output function at start + (i + 1) * golden ratio. Two of them give eight
  * uniform 16-bit integers; their sum, minus its mean, over its standard deviation is the random
- * number of unit variance (a sum of eight is normal up to 4.8 deviations, where it ends). Only integer
- * arithmetic and one rounding to float are involved: no libm that could differ between machines.
+ * number of unit variance (a sum of eight is close to normal, and ends at 4.9 deviations). Only
+ * integer arithmetic and one rounding to float are involved: no libm that could differ between
+ * machines.
  *
  * Scale: He et al. 2015 for ReLU, sqrt(2 / fan in), keeps the mean square of activations from
  * layer to layer. A sum of residual branches does not: each block would double it, 2^50 in

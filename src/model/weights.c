@@ -42,8 +42,7 @@ static int read_any(struct firn_weights *w, struct firn_error *err)
     if (n >= 2 && head[0] == 0x80)
         return firn_read_torch_legacy(w, err);
     if (n == sizeof head && memcmp(head + 257, "ustar", 5) == 0)
-        return firn_fail(err, FIRN_DATA, "%s: a tar archive, as PyTorch saved until 2017; load it "
-                         "with PyTorch and save it again", w->file.path);
+        return firn_read_torch_tar(w, err);
     return firn_fail(err, FIRN_DATA, "%s: neither a .pth of torch.save() nor a .safetensors file",
                      w->file.path);
 }

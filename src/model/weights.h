@@ -80,6 +80,7 @@ const struct firn_tensor *firn_weights_find(const struct firn_weights *weights, 
  */
 int firn_read_torch_zip(struct firn_weights *weights, struct firn_error *err);
 int firn_read_torch_legacy(struct firn_weights *weights, struct firn_error *err);
+int firn_read_torch_tar(struct firn_weights *weights, struct firn_error *err);
 int firn_read_safetensors(struct firn_weights *weights, struct firn_error *err);
 
 #endif
