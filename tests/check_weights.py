@@ -29,7 +29,7 @@ except ImportError as e:
 DUMP = sys.argv[1]
 FAMILIES = ["resnet18", "resnet50", "resnext50_32x4d"]
 OTHERS = ["resnet34", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2",
-                  "resnext101_32x8d", "resnext101_64x4d"]
+          "resnext101_32x8d", "resnext101_64x4d"]
 # Wrappings that are worth reading in the legacy form too, even in the short run.
 ALL = "all" in sys.argv
 TWICE = ("state_dict", "parameters", "views of one storage")
