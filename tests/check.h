@@ -32,7 +32,8 @@ static int check_failed;
     } while (0)
 
 /** Ends a test program: status 0, 1, or 77 (skipped, the reason printed) as meson understands. */
-#define CHECK_DONE() return check_failed ? (fprintf(stderr, "%d checks failed\n", check_failed), 1) : 0
+#define CHECK_DONE()                                                                               \
+    return check_failed ? (fprintf(stderr, "%d checks failed\n", check_failed), 1) : 0
 #define CHECK_SKIP(why) return (printf("SKIP: %s\n", why), 77)
 
 /** A repeatable random sequence for tests (splitmix64). */

@@ -16,9 +16,9 @@ struct firn_json {
     bool failed;    /**< out of memory; all further calls do nothing */
 };
 
-/** `key` is NULL inside arrays and for the outermost value. */
-void firn_json_object(struct firn_json *j, const char *key); /**< { ... ... until firn_json_end_object() */
-void firn_json_array(struct firn_json *j, const char *key);  /**< [ ... */
+/** `key` is NULL inside arrays and for the outermost value. Both run until their end_ function. */
+void firn_json_object(struct firn_json *j, const char *key);
+void firn_json_array(struct firn_json *j, const char *key);
 void firn_json_end_object(struct firn_json *j);
 void firn_json_end_array(struct firn_json *j);
 /** Bytes that are not UTF-8 become U+FFFD; NULL becomes null. */

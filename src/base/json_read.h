@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** A strict JSON reader (RFC 8259) for bytes that are not trusted: one token a call, no allocation. */
+/** A strict JSON reader (RFC 8259) for untrusted bytes: one token a call, no allocation. */
 #ifndef FIRN_SRC_BASE_JSON_READ_H
 #define FIRN_SRC_BASE_JSON_READ_H
 

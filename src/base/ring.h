@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** A bounded lock-free ring of pointers, many producers, many consumers, that ends by being closed. */
+/** A bounded lock-free ring of pointers for many producers and consumers, ended by closing it. */
 #ifndef FIRN_SRC_BASE_RING_H
 #define FIRN_SRC_BASE_RING_H
 
