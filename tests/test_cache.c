@@ -152,6 +152,47 @@ static void test_f16(void)
     free(dir);
 }
 
+/* Zeros, values below the smallest normal one, and blocks of nothing else, to the bit. */
+static void test_small_values(void)
+{
+    static const float kinds[4][4] = {
+        {0, 0, 0, 0}, {0, 1e-41f, 1, 0}, {1e-41f, 1.5e-38f, 0, 3e-39f}, {0, 2, 0, 0}};
+    for (int store = 0; store < 2; store++)
+        for (int kind = 0; kind < 4; kind++) {
+            char *dir = test_dir(), name[64];
+            struct firn_fingerprint fp = test_fingerprint();
+            struct firn_writer *w;
+            struct firn_error err = {0};
+            float feature[DIM], got[DIM];
+            uint32_t root;
+            CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, store, &err), 0);
+            CHECK_INT(test_root(w, &root, &err), 0);
+            for (unsigned id = 0; id < 40; id++) {
+                struct firn_record r = test_record(id, root, name, feature);
+                for (int i = 0; i < DIM; i++)
+                    feature[i] = kinds[kind][(i + id) % 4];
+                CHECK_INT(firn_writer_add(w, &r, &err), 0);
+            }
+            CHECK_INT(firn_writer_close(w, &err), 0);
+            struct firn_cache *c = open_reader(dir);
+            for (size_t i = 0; i < 40; i++) {
+                struct firn_photo p;
+                firn_cache_photo(c, i, &p);
+                unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
+                CHECK_INT(firn_cache_features(c, &i, 1, got, &err), 0);
+                for (unsigned k = 0; k < DIM; k++) {
+                    float want = kinds[kind][(k + id) % 4];
+                    want = store ? firn_from_half(firn_to_half(want)) : want;
+                    CHECK(memcmp(&got[k], &want, sizeof want) == 0, "%g, not %g", got[k], want);
+                }
+            }
+            firn_cache_close(c);
+            check_clean(dir);
+            remove_dir(dir);
+            free(dir);
+        }
+}
+
 /* Gathering in any order, with repeats, gives each its own. */
 static void test_gather(void)
 {
@@ -456,6 +497,7 @@ int main(void)
     test_words();
     test_round_trip();
     test_f16();
+    test_small_values();
     test_gather();
     test_identity();
     test_refusals();

@@ -50,16 +50,24 @@ void firn_block_put_stored(struct firn_buffer *out, struct firn_stamp *stamp,
 int firn_block_get(struct firn_codec *codec, const struct firn_block *block,
                    const uint8_t *payload, uint8_t **raw);
 
-/** A ROWS payload, taken apart. */
+/** A ROWS payload, taken apart. Zero-initialise; free with firn_rows_fini(). */
 struct firn_rows {
     const uint8_t *key;      /* [count][FIRN_KEY], inside the payload */
     const uint8_t *plane[FIRN_MAX_PLANES]; /* inside the payload or in `memory` */
-    uint8_t *memory;         /* grows as needed and is kept from block to block; free() it */
+    bool sparse;             /* all planes but the last lack the bytes of zeros */
+    uint32_t *start;         /* when sparse: where each row's bytes start in those planes */
+    size_t start_room;
+    uint8_t *memory;         /* kept from block to block, as is `start` */
     size_t room;
 };
 
 /** 0; -1: damaged; -2: out of memory. */
 int firn_block_get_rows(struct firn_codec *codec, const struct firn_block *block,
                         const uint8_t *payload, struct firn_rows *rows);
+
+/** The values of one row. */
+void firn_rows_values(const struct firn_rows *rows, const struct firn_block *block, uint32_t row,
+                      float *values);
+void firn_rows_fini(struct firn_rows *rows);
 
 #endif

@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "cache/load.h"
 #include "cache/order.h"
-#include "cache/shuffle.h"
 
 /* What a thread needs while it fetches features; kept for the next one. */
 struct hand {
@@ -34,7 +33,7 @@ static void destroy_hand(struct hand *hand)
 {
     firn_codec_destroy(hand->codec);
     free(hand->scratch.memory);
-    free(hand->rows.memory);
+    firn_rows_fini(&hand->rows);
     free(hand);
 }
 
@@ -294,7 +293,7 @@ static int fetch(const struct firn_cache *cache, struct hand *hand, const struct
 {
     const struct firn_row *row;
     struct firn_error why = {0};
-    size_t at = 0, dim = cache->loaded.head.dim;
+    size_t at = 0;
     if (e->state != FIRN_DONE || !has_row(cache, e))
         return firn_fail(err, FIRN_NOINPUT, "%s: has no feature (%s)", e->name,
                          e->state == FIRN_DONE ? "lost to damage" : e->reason);
@@ -303,7 +302,7 @@ static int fetch(const struct firn_cache *cache, struct hand *hand, const struct
             continue;
         if (memcmp(hand->rows.key + (size_t)row->row * FIRN_KEY, e->content, FIRN_KEY) != 0)
             continue;
-        firn_join(hand->rows.plane, row->row * dim, dim, cache->loaded.head.store, out);
+        firn_rows_values(&hand->rows, &hand->block, row->row, out);
         return 0;
     }
     if (why.code == FIRN_NOMEM || why.code == FIRN_IO)

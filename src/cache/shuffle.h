@@ -14,9 +14,22 @@
  */
 void firn_split(const float *values, size_t n, enum firn_store store, uint8_t *planes);
 
-/** Puts values first..first+n of a block back together; plane[k] holds the k-th byte of each. */
-void firn_join(const uint8_t *const plane[4], size_t first, size_t n, enum firn_store store,
-               float *values);
+/** Puts n values back together; plane[k] holds byte k of each. */
+void firn_join(const uint8_t *const plane[4], size_t n, enum firn_store store, float *values);
+
+/**
+ * Exact zeros need no more than their highest byte: takes the bytes of zeros out of all planes but
+ * the last. Returns how many bytes each of those keeps (they stay at planes + k * n), or n with
+ * nothing changed when a value other than zero has a zero for its highest byte.
+ */
+size_t firn_drop_zeros(uint8_t *planes, size_t n, enum firn_store store);
+
+/** firn_join() of planes without their zeros: plane[k] begins with the first value's byte. */
+void firn_join_sparse(const uint8_t *const plane[4], size_t n, enum firn_store store,
+                      float *values);
+
+/** How many of n bytes are not zero. */
+size_t firn_count_nonzero(const uint8_t *bytes, size_t n);
 
 /** Transposes n records of `width` bytes into `width` planes of n bytes, and back. */
 void firn_transpose(const uint8_t *records, size_t n, size_t width, uint8_t *planes);

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "cache/load.h"
-#include "cache/shuffle.h"
 
 struct verify {
     struct firn_loaded loaded;
@@ -63,19 +62,19 @@ static int ignore_entry(void *user, const struct firn_entry *entry)
     return 0;
 }
 
-/* Finite and not negative, all of them. */
-static bool rows_are_features(const struct verify *v, const struct firn_block *b)
+/* Finite and not negative, all of them. *result is -2 when memory is out. */
+static bool rows_are_features(const struct verify *v, const struct firn_block *b, int *result)
 {
-    float value[256];
-    size_t n = (size_t)b->count * b->width;
-    for (size_t i = 0; i < n; i += 256) {
-        size_t some = n - i < 256 ? n - i : 256;
-        firn_join(v->rows.plane, i, some, b->store, value);
-        for (size_t k = 0; k < some; k++)
-            if (!(value[k] >= 0 && value[k] < INFINITY))
-                return false;
+    float *value = malloc(b->width * sizeof *value);
+    bool right = true;
+    *result = value ? 0 : -2;
+    for (uint32_t i = 0; value && i < b->count; i++) {
+        firn_rows_values(&v->rows, b, i, value);
+        for (uint32_t k = 0; k < b->width; k++)
+            right = right && value[k] >= 0 && value[k] < INFINITY;
     }
-    return true;
+    free(value);
+    return right;
 }
 
 /* Says what is wrong inside a block whose checksum is right, or NULL; -2 in *result: no memory. */
@@ -88,7 +87,7 @@ static const char *inspect(struct verify *v, const struct firn_block *b, const u
     struct firn_run run;
     if (b->type == FIRN_BLOCK_ROWS) {
         *result = firn_block_get_rows(v->codec, b, payload, &v->rows);
-        if (*result == 0 && !rows_are_features(v, b))
+        if (*result == 0 && !rows_are_features(v, b, result))
             return "a feature is negative or not finite";
         return *result == -1 ? "its features cannot be expanded" : NULL;
     }
@@ -275,7 +274,7 @@ int firn_verify(const char *dir, int full, firn_finding_fn *report, void *user,
         .full = full != 0, .report = report, .user = user, .result = result ? result : &own};
     memset(v.result, 0, sizeof *v.result);
     int status = verify(&v, dir, err);
-    free(v.rows.memory);
+    firn_rows_fini(&v.rows);
     firn_codec_destroy(v.codec);
     if (v.loaded.dir)
         firn_loaded_fini(&v.loaded);
