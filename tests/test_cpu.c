@@ -41,7 +41,7 @@ static void clear(void)
 #define V2 "41 31 0:29 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 #define HYBRID                                                                                     \
     "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"                                   \
-    "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:1 master:2 - cgroup none rw,cpu,cpuacct\n"   \
+    "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:1 master:2 - cgroup none rw,cpu,cpuacct\n"  \
     "33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"                            \
     "41 31 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
 
