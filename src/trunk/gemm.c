@@ -24,17 +24,29 @@ static void finish_row(const struct firn_gemm *g, const float *sum, int i, int j
     }
 }
 
+/* One row of A, `depth` columns, times as many rows of a panel. */
+static void add_chain(const float *a, const float *panel, int depth, float total[FIRN_PANEL])
+{
+    float sum[FIRN_PANEL] = {0};
+    for (int k = 0; k < depth; k++)
+        for (int x = 0; x < FIRN_PANEL; x++)
+            sum[x] += a[k] * panel[k * FIRN_PANEL + x];
+    for (int x = 0; x < FIRN_PANEL; x++)
+        total[x] += sum[x];
+}
+
 static void gemm(const struct firn_gemm *g)
 {
     for (int j = 0; j < g->n; j += FIRN_PANEL) {
         const float *panel = g->b + (ptrdiff_t)j * g->k;
         for (int i = 0; i < g->m; i++) {
             const float *a = g->a + i * g->lda;
-            float sum[FIRN_PANEL] = {0};
-            for (int p = 0; p < g->k; p++)
-                for (int x = 0; x < FIRN_PANEL; x++)
-                    sum[x] += a[p] * panel[p * FIRN_PANEL + x];
-            finish_row(g, sum, i, j);
+            float total[FIRN_PANEL] = {0};
+            for (int k = 0; k < g->k; k += FIRN_CHAIN) {
+                int depth = g->k - k < FIRN_CHAIN ? g->k - k : FIRN_CHAIN;
+                add_chain(a + k, panel + (ptrdiff_t)k * FIRN_PANEL, depth, total);
+            }
+            finish_row(g, total, i, j);
         }
     }
 }

@@ -21,7 +21,7 @@
 struct pass {
     ptrdiff_t lda, ldc; /* bytes */
     int depth;          /* of this pass */
-    bool more;          /* C holds the sum of earlier passes */
+    bool more;          /* C holds the sums of earlier passes */
     bool last;          /* finish: bias, residual, ReLU */
     bool relu;
     bool has_residual;
@@ -81,6 +81,26 @@ struct place {
     char *c;
 };
 
+/* sum += what lies at `from`, rows `stride` bytes apart; or the way back. */
+FORCE_INLINE void add(__m256 sum[ROWS][2], const char *from, ptrdiff_t stride, int rows)
+{
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        const float *f = (const float *)(from + i * stride);
+        sum[i][0] = _mm256_add_ps(_mm256_loadu_ps(f), sum[i][0]);
+        sum[i][1] = _mm256_add_ps(_mm256_loadu_ps(f + 8), sum[i][1]);
+    }
+}
+
+FORCE_INLINE void store(const __m256 sum[ROWS][2], char *to, ptrdiff_t stride, int rows)
+{
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        _mm256_storeu_ps((float *)(to + i * stride), sum[i][0]);
+        _mm256_storeu_ps((float *)(to + i * stride) + 8, sum[i][1]);
+    }
+}
+
 /* `ahead` lines of the next panel for every UNROLLED steps of k. */
 FORCE_INLINE void block(const struct place *at, const float *b, const float *bias,
                         const struct pass *p, int rows, int ahead)
@@ -89,56 +109,52 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
     char *c = at->c;
     ptrdiff_t lda = p->lda, ldc = p->ldc;
     const char *a3 = a + 3 * lda;
+    float total[ROWS][FIRN_PANEL]; /* of the chains done */
     __m256 sum[ROWS][2];
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-        sum[i][0] = sum[i][1] = _mm256_setzero_ps();
     for (int j = 0; j < p->lines; j++)
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++)
             _mm_prefetch(a + i * lda + p->ahead + LINE * j, _MM_HINT_T1);
-    if (p->more)
+    const char *earlier = p->more ? c : NULL; /* sums to add a chain to */
+    ptrdiff_t stride = ldc;
+    int left = p->depth;
+    do {
+        int depth = left < FIRN_CHAIN ? left : FIRN_CHAIN;
 #pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            sum[i][0] = _mm256_loadu_ps((float *)(c + i * ldc));
-            sum[i][1] = _mm256_loadu_ps((float *)(c + i * ldc) + 8);
-        }
-    for (int k = p->depth / UNROLLED; k > 0; k--) {
-        /* hides from gcc that lda is constant: it would keep six addresses on the stack */
-        __asm__("" : "+r"(lda), "+r"(a3));
+        for (int i = 0; i < rows; i++)
+            sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+        for (int k = depth / UNROLLED; k > 0; k--) {
+            /* hides from gcc that lda is constant: it would keep six addresses on the stack */
+            __asm__("" : "+r"(lda), "+r"(a3));
 #pragma GCC unroll 8
-        for (int u = 0; u < UNROLLED; u++)
-            step(sum, a, a3, lda, b, rows, u);
-        for (int u = 0; u < ahead; u++)
-            _mm_prefetch(next + LINE * u, _MM_HINT_T0);
-        next += LINE * ahead;
-        a += UNROLLED * sizeof(float);
-        a3 += UNROLLED * sizeof(float);
-        b += UNROLLED * FIRN_PANEL;
-    }
-    int rest = p->depth % UNROLLED;
-    if (rest & 4) {
-#pragma GCC unroll 4
-        for (int u = 0; u < 4; u++)
-            step(sum, a, a3, lda, b, rows, u);
-        a += 4 * sizeof(float);
-        a3 += 4 * sizeof(float);
-        b += 4 * FIRN_PANEL;
-    }
-    for (int k = rest & 3; k > 0; k--) {
-        step(sum, a, a3, lda, b, rows, 0);
-        a += sizeof(float);
-        a3 += sizeof(float);
-        b += FIRN_PANEL;
-    }
+            for (int u = 0; u < UNROLLED; u++)
+                step(sum, a, a3, lda, b, rows, u);
+            for (int u = 0; u < ahead; u++)
+                _mm_prefetch(next + LINE * u, _MM_HINT_T0);
+            next += LINE * ahead;
+            a += UNROLLED * sizeof(float);
+            a3 += UNROLLED * sizeof(float);
+            b += UNROLLED * FIRN_PANEL;
+        }
+        for (int k = depth % UNROLLED; k > 0; k--) {
+            step(sum, a, a3, lda, b, rows, 0);
+            a += sizeof(float);
+            a3 += sizeof(float);
+            b += FIRN_PANEL;
+        }
+        if (earlier)
+            add(sum, earlier, stride, rows);
+        left -= depth;
+        if (left) {
+            store(sum, (char *)total, sizeof total[0], rows);
+            earlier = (const char *)total;
+            stride = sizeof total[0];
+        }
+    } while (left);
     __asm__("" : "+r"(c), "+r"(ldc)); /* nor the addresses of C across the loop */
     if (p->last)
         finish(sum, p, c, bias, rows);
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) {
-        _mm256_storeu_ps((float *)(c + i * ldc), sum[i][0]);
-        _mm256_storeu_ps((float *)(c + i * ldc) + 8, sum[i][1]);
-    }
+    store(sum, c, ldc, rows);
 }
 
 /* `count` blocks of the same number of rows, one below the other. */
