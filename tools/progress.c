@@ -117,8 +117,8 @@ void firn_progress_summary(const struct firn_progress *p)
     char read[32], memory[32];
     firn_cli_note("%" PRIu64 " photograph%s: %" PRIu64 " done, %" PRIu64 " reused, %" PRIu64
                   " skipped, %" PRIu64 " corrupt",
-                  p->found, p->found == 1 ? "" : "s", p->done - p->reused, p->known + p->reused, p->skipped,
-                  p->corrupt + p->known_corrupt);
+                  p->found, p->found == 1 ? "" : "s", p->done - p->reused,
+                  p->known + p->reused, p->skipped, p->corrupt + p->known_corrupt);
     firn_cli_bytes(memory, (double)p->memory);
     if (worked(p) == 0) {
         firn_cli_note("nothing to do; %.1f s", p->seconds);
