@@ -68,6 +68,7 @@ static void say(const char *fmt, va_list args)
 {
     char *text = NULL;
     if (vasprintf(&text, fmt, args) >= 0) {
+        fflush(stdout); /* so that both come in order where they end up in one place */
         fputs("firn: ", stderr);
         put_visible(stderr, text, isatty(STDERR_FILENO));
         fputc('\n', stderr);

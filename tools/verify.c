@@ -7,31 +7,51 @@
 struct report {
     struct firn_json json; /* an array of findings is open when `as_json` */
     bool as_json;
-    size_t photographs; /* lost, as far as known */
-    bool some_unknown;  /* a finding that does not know what it lost */
+    size_t places; /* that are damaged */
+    size_t lost;   /* photographs of the ledger whose feature is nowhere any more */
 };
 
+static void finding_json(struct firn_json *j, const struct firn_finding *f)
+{
+    firn_json_object(j, NULL);
+    firn_json_string(j, "file", f->file);
+    firn_json_int(j, "offset", (int64_t)f->offset);
+    firn_json_int(j, "bytes", (int64_t)f->bytes);
+    firn_json_string(j, "what", f->what);
+    firn_json_int(j, "photographs", (int64_t)f->photographs);
+    firn_json_end_object(j);
+}
+
+static void finding_text(const struct firn_finding *f)
+{
+    if (f->file[0]) {
+        const char *red = firn_cli_colour(stdout, FIRN_RED);
+        fputs(red, stdout);
+        firn_cli_put(stdout, f->file);
+        fputs(*red ? firn_cli_colour(stdout, FIRN_PLAIN) : "", stdout);
+        printf(" at byte %llu: ", (unsigned long long)f->offset);
+    }
+    firn_cli_put(stdout, f->what);
+    if (f->file[0] && f->photographs) {
+        printf(" (%zu photograph%s)", f->photographs, f->photographs == 1 ? "" : "s");
+    }
+    putchar('\n');
+}
+
+/* A finding without a file is about the whole cache: its photographs are those truly lost. */
 static void on_finding(void *user, const struct firn_finding *f)
 {
     struct report *r = user;
-    r->photographs += f->photographs;
-    r->some_unknown = r->some_unknown || (f->photographs == 0 && f->bytes != 0);
-    if (r->as_json) {
-        firn_json_object(&r->json, NULL);
-        firn_json_string(&r->json, "file", f->file);
-        firn_json_int(&r->json, "offset", (int64_t)f->offset);
-        firn_json_int(&r->json, "bytes", (int64_t)f->bytes);
-        firn_json_string(&r->json, "what", f->what);
-        firn_json_int(&r->json, "photographs", (int64_t)f->photographs);
-        firn_json_end_object(&r->json);
-        return;
+    if (f->file[0]) {
+        r->places++;
+    } else {
+        r->lost += f->photographs;
     }
-    fputs(firn_cli_colour(stdout, FIRN_RED), stdout);
-    firn_cli_put(stdout, f->file);
-    fputs(*firn_cli_colour(stdout, FIRN_RED) ? firn_cli_colour(stdout, FIRN_PLAIN) : "", stdout);
-    printf(" at byte %llu: ", (unsigned long long)f->offset);
-    firn_cli_put(stdout, f->what);
-    putchar('\n');
+    if (r->as_json) {
+        finding_json(&r->json, f);
+    } else {
+        finding_text(f);
+    }
 }
 
 static int end_json(struct report *r, const struct firn_verify_result *v, int status)
@@ -40,7 +60,7 @@ static int end_json(struct report *r, const struct firn_verify_result *v, int st
     firn_json_int(&r->json, "segments", (int64_t)v->segments);
     firn_json_int(&r->json, "blocks", (int64_t)v->blocks);
     firn_json_int(&r->json, "bytes", (int64_t)v->bytes);
-    firn_json_int(&r->json, "photographs_lost", (int64_t)r->photographs);
+    firn_json_int(&r->json, "photographs_lost", (int64_t)r->lost);
     firn_json_bool(&r->json, "ok", status == 0);
     firn_json_end_object(&r->json);
     int printed = firn_cli_print_json(&r->json);
@@ -59,11 +79,15 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
         }
         return status;
     }
-    firn_cli_warn("%s: %zu damaged place%s, the features of %zu photograph%s%s are lost; all "
-                  "others are whole",
-                  dir, v->findings, v->findings == 1 ? "" : "s", r->photographs,
-                  r->photographs == 1 ? "" : "s", r->some_unknown ? " or more" : "");
-    firn_cli_note("run the 'firn extract' command of this cache again: it computes them anew");
+    if (r->lost) {
+        firn_cli_warn("%s: %zu damaged place%s, the feature%s of %zu photograph%s lost; all others "
+                      "are whole", dir, r->places, r->places == 1 ? "" : "s",
+                      r->lost == 1 ? "" : "s", r->lost, r->lost == 1 ? " is" : "s are");
+    } else {
+        firn_cli_warn("%s: %zu damaged place%s, never read again; every photograph of the ledger "
+                      "has its feature", dir, r->places, r->places == 1 ? "" : "s");
+    }
+    firn_cli_note("run the 'firn extract' command of this cache again: it computes what is missing");
     return status;
 }
 
