@@ -79,6 +79,32 @@ static inline bool same_feature(const float *a, unsigned id)
     return memcmp(a, want, sizeof want) == 0;
 }
 
+/** Writer and reader that must open. */
+static inline struct firn_writer *open_writer(const char *dir)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_writer *w = NULL;
+    struct firn_error err = {0};
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err), 0);
+    if (!w) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return w;
+}
+
+static inline struct firn_cache *open_reader(const char *dir)
+{
+    struct firn_cache *c = NULL;
+    struct firn_error err = {0};
+    CHECK_INT(firn_cache_open(&c, dir, &err), 0);
+    if (!c) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return c;
+}
+
 /** A new directory in TMPDIR, or in memory: what a real disk adds to these tests is time. */
 static inline char *test_dir(void)
 {

@@ -78,6 +78,7 @@ static pid_t start(const char *dir, int *from, unsigned long long state)
     int ends[2];
     if (pipe(ends) != 0)
         abort();
+    fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
@@ -148,6 +149,7 @@ static void test_readers(void)
     pid_t child = start(dir, &from, 1);
     time_t begin = time(NULL);
     drain(from, true, &acknowledged);
+    fflush(NULL);
     pid_t other = fork(); /* two readers at a time */
     while (time(NULL) - begin < seconds && last < 60000) {
         if (other != 0)
