@@ -181,8 +181,10 @@ static void hide_unacknowledged(struct firn_loaded *l, const struct firn_publish
         return;
     if (!l->segment[i].closed && !l->segment[i].broken)
         firn_segment_limit(l->segment + i, published->offset);
-    while (l->n_segment > i + 1)
-        drop_segment(l, l->n_segment - 1);
+    /* A closed one behind it was copied here: a writer publishes long before it closes. */
+    for (size_t k = l->n_segment; k-- > i + 1;)
+        if (!l->segment[k].closed && !l->segment[k].adopted)
+            drop_segment(l, k);
 }
 
 /* The oldest head names the cache; whatever is not of it was put here by mistake. */

@@ -135,7 +135,6 @@ static int find_orphans(struct firn_writer *w, const struct firn_published *publ
 {
     struct firn_loaded *l = &w->loaded;
     bool live = firn_published_is_live(published);
-    l = &w->loaded;
     for (size_t i = 0; i < l->n_segment; i++) {
         struct firn_segment *s = l->segment + i;
         if (s->closed || s->broken || s->adopted)
