@@ -282,7 +282,7 @@ static void configure(struct extraction *x)
         .in = r[FIRN_READ], .out = r[FIRN_DECODE], .board = board, .arena = x->arena};
     x->decode = (struct firn_decode_config){
         .in = r[FIRN_DECODE], .out = r[FIRN_INFER], .board = board, .writer = x->writer,
-        .spec = x->recipe.spec};
+        .spec = x->recipe.spec, .cpu = (enum firn_cpu)x->recipe.cpu};
     x->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = x->recipe.trunk,
         .batch = x->progress.batch};

@@ -194,6 +194,11 @@ void firn_decoder_destroy(struct firn_decoder *decoder)
     free(decoder);
 }
 
+void firn_decoder_tune(struct firn_decoder *decoder, enum firn_cpu level, bool partial)
+{
+    (void)decoder, (void)level, (void)partial;
+}
+
 /** 'C...' is corrupt, 'L...' beyond a limit; of all else the first bytes are the crop. */
 int firn_decode(struct firn_decoder *decoder, const uint8_t *bytes, size_t size, uint8_t *rgb,
                 struct firn_image_info *info, struct firn_error *err)

@@ -29,11 +29,13 @@ static int start(void **worker, const void *config, struct firn_error *err)
         return firn_fail_nomem(err, "a decoder");
     w->config = config;
     int status = firn_decoder_create(&w->decoder, &w->config->spec, err);
-    if (status)
+    if (status) {
         free(w);
-    else
-        *worker = w;
-    return status;
+        return status;
+    }
+    firn_decoder_tune(w->decoder, w->config->cpu, true);
+    *worker = w;
+    return 0;
 }
 
 static void decode(struct worker *w, struct firn_item *item)

@@ -3,6 +3,7 @@
 #ifndef FIRN_SRC_PIPELINE_DECODE_H
 #define FIRN_SRC_PIPELINE_DECODE_H
 
+#include "base/cpu.h"
 #include "base/ring.h"
 #include "cache/writer.h"
 #include "firn/image.h"
@@ -15,6 +16,7 @@ struct firn_decode_config {
     struct firn_board *board;
     struct firn_writer *writer; /**< asked whether it has a content already */
     struct firn_image_spec spec;
+    enum firn_cpu cpu; /**< the most that the decoders may use */
 };
 
 /** Any number of workers. A photograph whose content is known is done here, as reused. */
