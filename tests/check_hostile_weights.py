@@ -242,7 +242,7 @@ def limits():
         r"found: epoch, a\?\?")
     pkl("wrapped in itself", b"}q\0" + text("state_dict") + b"h\0s", "no tensors")
     pkl("too many objects", b"]" + 15 * (b"(" + b"]" * 90000 + b"e"),
-        "more objects than memory")
+        "more objects than a weight file")
     pkl("list grown by itself", b"]q\0(" + b"h\0" * 99990 + b"e" +
         20 * (b"(" + b"h\0" * 90000 + b"e"), "no tensors")
     pkl("pairs of pairs", b"N" + b"q\0h\0\x86" * 20000, "no tensors")

@@ -55,28 +55,31 @@ def trunk(state):
     return {k: v for k, v in state.items() if not k.startswith("fc.") and "num_batches" not in k}
 
 
-def hashes(state):
-    """The two hashes of model_hash.h, computed anew."""
+def hashes(state, known=[None, None]):
+    """The two hashes of model_hash.h, computed anew for each network."""
+    if known[0] is state:
+        return known[1]
     two = [hashlib.blake2b(digest_size=32) for _ in range(2)]
     for name, t in trunk(state).items():
         h = two["running" in name]
         h.update((name + "".join(f" {n}" for n in t.shape) + "\n").encode())
         h.update(t.contiguous().numpy().tobytes())
-    return [h.hexdigest() for h in two]
+    known[:] = [state, [h.hexdigest() for h in two]]
+    return known[1]
 
 
 def dump(path):
-    out = subprocess.run([DUMP, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
-    if out.stdout.startswith(b"refused"):
-        sys.exit(f"{path}: refused: {out.stderr.decode()}")
-    at = out.stdout.index(b"\n") + 1
-    info, tensors = json.loads(out.stdout[:at]), {}
-    while at < len(out.stdout):
-        end = out.stdout.index(b"\n", at)
-        name, n = out.stdout[at:end].decode().split()
-        at = end + 1 + 4 * int(n)
-        tensors[name] = out.stdout[end + 1:at]
-    return info, tensors
+    """The facts, and each tensor's bytes in firn's order."""
+    with tempfile.TemporaryFile(dir=room) as f:
+        subprocess.run([DUMP, path], stdout=f, check=True)
+        f.seek(0)
+        line, tensors = f.readline(), {}
+        if line.startswith(b"refused"):
+            sys.exit(f"{path}: refused")
+        for head in iter(f.readline, b""):
+            name, n = head.decode().split()
+            tensors[name] = f.read(4 * int(n))
+    return json.loads(line), tensors
 
 
 def check(what, path, state, **facts):

@@ -34,7 +34,7 @@ static void print_info(const struct firn_model *model)
     firn_json_string(&j, "trunk", info->trunk_hash);
     firn_json_string(&j, "batchnorm", info->batchnorm_hash);
     firn_json_end_object(&j);
-    puts(j.text);
+    puts(j.failed ? "out of memory" : j.text);
     free(j.text);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** The small parts beneath the readers; whole files are the business of the check_*weights.py. */
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,9 +152,37 @@ static void test_open_nothing(void)
     CHECK_INT(firn_weights_open(&w, "/dev/zero", &err), -FIRN_NOINPUT);
 }
 
+/** A file that another process cuts short while it is being read: an error, not a signal. */
+static void test_shrinking(void)
+{
+    static const char header[] =
+        "{\"w\":{\"dtype\":\"F32\",\"shape\":[100000],\"data_offsets\":[0,400000]}}";
+    const uint64_t n = sizeof header - 1;
+    char path[64];
+    int fd = memfd_create("weights", 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    CHECK_INT(pwrite(fd, &n, 8, 0), 8);
+    CHECK_INT(pwrite(fd, header, n, 8), n);
+    CHECK_INT(ftruncate(fd, (off_t)(8 + n + 400000)), 0);
+    struct firn_weights w;
+    struct firn_error err = {0};
+    CHECK_INT(firn_weights_open(&w, path, &err), 0);
+    float *numbers = malloc(400000);
+    const struct firn_tensor *t = firn_weights_find(&w, "w");
+    CHECK(t, " ");
+    CHECK_INT(firn_tensor_read(&w, t, numbers, &err), 0);
+    CHECK_INT(ftruncate(fd, (off_t)(8 + n + 300000)), 0);
+    CHECK_INT(firn_tensor_read(&w, t, numbers, &err), -FIRN_IO);
+    CHECK(strstr(err.text, "became shorter"), "%s", err.text);
+    free(numbers);
+    firn_weights_close(&w);
+    close(fd);
+}
+
 int main(void)
 {
     test_crc32();
+    test_shrinking();
     test_printable();
     test_pool();
     test_shape_text();

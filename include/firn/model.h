@@ -38,7 +38,8 @@ struct firn_model_info {
  * Loads `spec`: a path to .pth, .pt or .safetensors; a name ("resnet18", "resnet50.v2") looked for
  * in $TORCH_HOME/hub/checkpoints, ~/.cache/torch/hub/checkpoints, then $XDG_CACHE_HOME/firn/models;
  * or "untrained:FAMILY[:SEED]". On success *out is the caller's, to be closed; on failure *out is
- * NULL: FIRN_NOINPUT (nothing there), FIRN_DATA (refused, with the reason), FIRN_NOMEM.
+ * NULL: FIRN_USAGE (no such family, seed or version), FIRN_NOINPUT (nothing there), FIRN_DATA
+ * (refused, with the reason), FIRN_IO, FIRN_NOMEM. Nothing in a file is ever executed.
  */
 int firn_model_open(struct firn_model **out, const char *spec, struct firn_error *err);
 void firn_model_close(struct firn_model *model);

@@ -43,8 +43,7 @@ struct machine {
 /** What MARK pushes; only its address counts. */
 static struct firn_value mark;
 
-static int refuse(struct machine *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
+__attribute__((format(printf, 2, 3)))
 static int refuse(struct machine *m, const char *fmt, ...)
 {
     char reason[400];
@@ -59,7 +58,9 @@ static int refuse(struct machine *m, const char *fmt, ...)
 
 static int refuse_memory(struct machine *m)
 {
-    return refuse(m, "more objects than memory, or than a weight file of this size has");
+    if (m->pool->out_of_memory)
+        return firn_fail_nomem(m->err, "a pickle");
+    return refuse(m, "more objects than a weight file of this size has");
 }
 
 /* The stack. */
@@ -74,7 +75,7 @@ static int push(struct machine *m, struct firn_value *value)
         size_t room = m->stack_room ? 2 * m->stack_room : 256;
         struct firn_value **bigger = realloc(m->stack, room * sizeof *bigger);
         if (!bigger)
-            return refuse_memory(m);
+            return firn_fail_nomem(m->err, "a pickle");
         m->stack = bigger;
         m->stack_room = room;
     }
@@ -304,7 +305,7 @@ static int op_put(struct machine *m, int arg)
         size_t room = 2 * (size_t)index + 256;
         struct firn_value **bigger = realloc(m->memo, room * sizeof *bigger);
         if (!bigger)
-            return refuse_memory(m);
+            return firn_fail_nomem(m->err, "a pickle");
         memset(bigger + m->memo_room, 0, (room - m->memo_room) * sizeof *bigger);
         m->memo = bigger;
         m->memo_room = room;
@@ -370,6 +371,8 @@ static int op_call(struct machine *m, int arg)
     struct firn_error inner = {0};
     int rc = arg ? firn_pickle_new(callable->integer, args, m->pool, &value, &inner)
                  : firn_pickle_call(callable->integer, args, m->pool, &value, &inner);
+    if (rc == -FIRN_NOMEM)
+        return refuse_memory(m);
     return rc ? refuse(m, "%.300s", inner.text) : push(m, value);
 }
 
@@ -397,8 +400,9 @@ static int op_persistent(struct machine *m, int arg)
         return push(m, value);
     }
     struct firn_error inner = {0};
-    if (firn_pickle_persistent(id, m->pool, &value, &inner))
-        return refuse(m, "%.300s", inner.text);
+    int rc = firn_pickle_persistent(id, m->pool, &value, &inner);
+    if (rc)
+        return rc == -FIRN_NOMEM ? refuse_memory(m) : refuse(m, "%.300s", inner.text);
     value->storage->next = m->storage;
     m->storage = value->storage;
     return push(m, value);

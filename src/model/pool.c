@@ -21,8 +21,10 @@ static int add_chunk(struct firn_pool *pool, size_t size)
         return -1;
     size = size > usual ? size : usual;
     struct firn_pool_chunk *chunk = calloc(1, sizeof *chunk + size);
-    if (!chunk)
+    if (!chunk) {
+        pool->out_of_memory = true;
         return -1;
+    }
     chunk->before = pool->chunk;
     chunk->size = size;
     pool->chunk = chunk;

@@ -3,6 +3,7 @@
 #ifndef FIRN_SRC_MODEL_POOL_H
 #define FIRN_SRC_MODEL_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** Zero-initialise and set `limit`. */
@@ -11,6 +12,7 @@ struct firn_pool {
     size_t fill;                   /**< bytes given out of it */
     size_t total;                  /**< bytes in all chunks */
     size_t limit;                  /**< total may not exceed this */
+    bool out_of_memory;            /**< an allocation failed for want of memory, not the limit */
 };
 
 /** `size` zeroed bytes, aligned for any type; NULL when memory or the limit is used up. */

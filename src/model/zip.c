@@ -40,9 +40,7 @@ struct reader {
     uint64_t directory, directory_size, entries; /* where the directory is, says the end record */
 };
 
-static int refuse(const struct reader *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
+__attribute__((format(printf, 2, 3)))
 static int refuse(const struct reader *r, const char *fmt, ...)
 {
     char reason[600];
