@@ -426,6 +426,10 @@ static int verdict(const struct extraction *x, struct firn_error *err)
     uint64_t failed = p->skipped + p->corrupt + p->known_corrupt;
     if (!p->scan_done || x->board.dropped)
         return firn_fail(err, FIRN_INTERRUPTED, "stopped; what was acknowledged is kept");
+    if (p->found + failed == 0)
+        return firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
+                         "sub-directories of .jpg is wanted",
+                         x->options->n_paths ? x->options->paths[0] : x->options->files_from);
     if (failed)
         return firn_fail(err, FIRN_PARTIAL, "%llu photographs failed", (unsigned long long)failed);
     return 0;
