@@ -73,9 +73,14 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
     char bytes[32];
     if (status == 0) {
         if (!firn_cli_quiet) {
-            printf("%zu segment%s, %zu block%s, %s: no damage\n", v->segments,
-                   v->segments == 1 ? "" : "s", v->blocks, v->blocks == 1 ? "" : "s",
-                   firn_cli_bytes(bytes, (double)v->bytes));
+            printf("%zu segment%s, %zu block%s, %s: ", v->segments, v->segments == 1 ? "" : "s",
+                   v->blocks, v->blocks == 1 ? "" : "s", firn_cli_bytes(bytes, (double)v->bytes));
+        }
+        if (!firn_cli_quiet && r->places) {
+            printf("%zu damaged place%s, computed again since; nothing is lost\n", r->places,
+                   r->places == 1 ? "" : "s");
+        } else if (!firn_cli_quiet) {
+            puts("no damage");
         }
         return status;
     }
@@ -84,8 +89,8 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
                       "are whole", dir, r->places, r->places == 1 ? "" : "s",
                       r->lost == 1 ? "" : "s", r->lost, r->lost == 1 ? " is" : "s are");
     } else {
-        firn_cli_warn("%s: %zu damaged place%s, never read again; every photograph of the ledger "
-                      "has its feature", dir, r->places, r->places == 1 ? "" : "s");
+        firn_cli_warn("%s: %zu damaged place%s; every photograph that the ledger still names has "
+                      "its feature", dir, r->places, r->places == 1 ? "" : "s");
     }
     firn_cli_note("run the 'firn extract' command of this cache again: it computes what is missing");
     return status;

@@ -115,8 +115,8 @@ struct firn_verify_result {
 
 /**
  * Checks every checksum, and that every photograph marked done has its feature; `full` also
- * decompresses and checks the values (finite, not negative). 0 when nothing is wrong, -FIRN_DATA
- * with findings.
+ * decompresses and checks the values (finite, not negative). 0 when nothing is lost: either there are
+ * no findings, or all are damaged features that were computed again since; -FIRN_DATA otherwise.
  */
 int firn_verify(const char *dir, int full, firn_finding_fn *report, void *user,
                 struct firn_verify_result *result, struct firn_error *err);
