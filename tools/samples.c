@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
     int n = argc == 3 ? atoi(argv[2]) : 12;
-    if (argc < 2 || argc > 3 || n < 1 || n > 1000) {
+    if (argc < 2 || argc > 3 || argv[1][0] == '-' || n < 1 || n > 1000) {
         fprintf(stderr, "usage: samples DIR [N]\n");
         return 2;
     }
