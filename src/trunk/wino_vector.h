@@ -23,6 +23,7 @@
 #define FORCE_INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 8")
+#define HIDE(x) __asm__("" : "+r"(x)) /* from the optimiser */
 #define ROLLED _Pragma("GCC unroll 1") /* 64 axes in a row would leave no room in L1I */
 
 FORCE_INLINE vec times(double factor, vec v, vec sum)
@@ -148,13 +149,18 @@ typedef vec square_vec[FIRN_WINO_MAX][FIRN_WINO_MAX];
 FORCE_INLINE void input_columns(const struct firn_wino_input *t, ptrdiff_t at, square_vec half,
                                 const int n, const bool clip)
 {
-    const int left = t->left, right = t->right;
+    const ptrdiff_t step = t->step;
+    const float *row[FIRN_WINO_MAX];
+    UNROLL
+    for (int y = 0; y < n - clip; y++)
+        row[y] = t->row[y];
     ROLLED
-    for (int x = left; x < right; x++, at += t->step) {
+    for (int x = t->left; x < t->right; x++, at += step) {
         vec d[FIRN_WINO_MAX], v[FIRN_WINO_MAX];
+        HIDE(at); /* one index for all rows: gcc would step as many pointers */
         UNROLL
         for (int y = 0; y < n - clip; y++)
-            d[y] = LOAD(t->row[y] + at);
+            d[y] = LOAD(row[y] + at);
         input_axis(d, v, n, clip);
         UNROLL
         for (int i = 0; i < n - clip; i++)
@@ -195,22 +201,32 @@ FORCE_INLINE void output_rows(const struct firn_wino_output *t, ptrdiff_t at,
                               const square_vec half, const int n, const int m, const bool clip)
 {
     const vec bias = LOAD(t->bias + at), least = SET(t->relu ? 0 : -INFINITY);
+    const ptrdiff_t step = t->step, row = t->row;
+    const int rows = t->rows, columns = t->columns;
+    const float *residual = t->residual ? t->residual + at : NULL;
+    float *out = t->out + at;
     ROLLED
-    for (int k = 0; k < t->rows; k++, at += t->row) {
+    for (int k = 0; k < rows; k++, out += row) {
         vec y[FIRN_WINO_MAX];
-        float *out = t->out + at;
         output_axis(half[k], y, n, m, clip);
-        if (t->residual) {
-            const float *residual = t->residual + at;
+        if (columns < m - clip) { /* over the edge of the map: rare */
+            for (int x = 0; x < columns; x++) {
+                vec v = y[x];
+                if (residual)
+                    v += LOAD(residual + k * row + x * step);
+                STORE(out + x * step, MAX(least, v + bias));
+            }
+            continue;
+        }
+        if (residual) {
             UNROLL
-            for (int x = 0; x < m - clip; x++, residual += t->step)
-                if (x < t->columns)
-                    y[x] += LOAD(residual);
+            for (int x = 0; x < m - clip; x++)
+                y[x] += LOAD(residual + x * step);
+            residual += row;
         }
         UNROLL
-        for (int x = 0; x < m - clip; x++, out += t->step)
-            if (x < t->columns)
-                STORE(out, MAX(least, y[x] + bias));
+        for (int x = 0; x < m - clip; x++)
+            STORE(out + x * step, MAX(least, y[x] + bias));
     }
 }
 
