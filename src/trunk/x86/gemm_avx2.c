@@ -28,6 +28,10 @@ struct pass {
     ptrdiff_t residual; /* bytes from C to the residual */
     ptrdiff_t ahead;    /* bytes from a row of A to the lines of the next A to prefetch now */
     int lines;          /* of them */
+    /* Rows are split evenly: 28 are 6+6+6+5+5, never 6+6+6+6+4. */
+    int blocks, rows;   /* of a panel; of a block */
+    int taller;         /* blocks that have one row more */
+    ptrdiff_t share;    /* bytes of the next panel for each block to prefetch */
 };
 
 #define FORCE_INLINE static inline __attribute__((always_inline))
@@ -187,16 +191,13 @@ static blocks_fn *const few[ROWS + 1] = {NULL,       blocks_1_8, blocks_2_8, blo
                                          blocks_4_8, blocks_5_8, blocks_6_8};
 static blocks_fn *const many[ROWS + 1] = {[4] = blocks_4_2, [5] = blocks_5_2, [6] = blocks_6_2};
 
-/* All rows of a chunk with one panel. Rows are split evenly: 28 are 6+6+6+5+5, never 6+6+6+6+4. */
-static void panel(struct place at, const float *b, const float *bias, int m,
-                  const struct pass *p)
+/* All rows of a chunk with one panel. */
+static void panel(struct place at, const float *b, const float *bias, const struct pass *p)
 {
-    int blocks = (m + ROWS - 1) / ROWS, rows = m / blocks, taller = m % blocks;
-    blocks_fn *const *table = blocks >= 4 ? many : few;
-    ptrdiff_t share = (ptrdiff_t)p->depth * LINE / blocks;
-    if (taller)
-        table[rows + 1](&at, taller, share, b, bias, p);
-    table[rows](&at, blocks - taller, share, b, bias, p);
+    blocks_fn *const *table = p->blocks >= 4 ? many : few;
+    if (p->taller)
+        table[p->rows + 1](&at, p->taller, p->share, b, bias, p);
+    table[p->rows](&at, p->blocks - p->taller, p->share, b, bias, p);
 }
 
 /*
@@ -225,7 +226,10 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
     struct pass p = {.lda = g->lda * (ptrdiff_t)sizeof(float),
                      .ldc = g->ldc * (ptrdiff_t)sizeof(float),
                      .relu = g->relu,
-                     .has_residual = g->residual != NULL};
+                     .has_residual = g->residual != NULL,
+                     .blocks = (m + ROWS - 1) / ROWS};
+    p.rows = m / p.blocks;
+    p.taller = m % p.blocks;
     if (g->residual)
         p.residual = (const char *)g->residual - (const char *)g->c;
     int share = next ? share_of_next(g) : 0;
@@ -236,6 +240,7 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
         p.depth = g->k - k < depth ? g->k - k : depth;
         p.more = k > 0;
         p.last = k + p.depth == g->k;
+        p.share = (ptrdiff_t)p.depth * LINE / p.blocks;
         for (int j = 0; j < g->n; j += FIRN_PANEL, done += share * LINE) {
             struct place at = {.a = (const char *)(g->a + first * g->lda + k),
                                .next = (const char *)next_panel(g, j, k, p.depth),
@@ -243,7 +248,7 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
             p.lines = done < row ? share : 0;
             p.ahead = (const char *)next + done - at.a;
             panel(at, g->b + (ptrdiff_t)j * g->k + (ptrdiff_t)k * FIRN_PANEL,
-                  g->bias ? g->bias + j : NULL, m, &p);
+                  g->bias ? g->bias + j : NULL, &p);
         }
     }
 }
