@@ -51,8 +51,10 @@ FORCE_INLINE vec even_product(const vec *g, int n)
         vec sum = times(n == 6 ? 1 : a * b, g[0], g[2]); /* n == 6: reciprocal pairs */
         return times(-(a + b), g[1], sum);
     }
-    /* the pairs are p, 1, 1/p: the polynomial is antisymmetric */
-    return times(-(a + b + c), g[2] - g[1], g[3] - g[0]);
+    if (n == 8) /* the pairs are p, 1, 1/p: the polynomial is antisymmetric */
+        return times(-(a + b + c), g[2] - g[1], g[3] - g[0]);
+    vec low = times(-a * b * c, g[0], g[3]);
+    return times(-(a + b + c), g[2], times(a * b + b * c + c * a, g[1], low));
 }
 
 /* q[i] = prod (y - p_j^2) over the pairs j but i, on g[0 .. pairs - 1]. */
@@ -65,6 +67,10 @@ FORCE_INLINE void even_quotients(const vec *g, vec *q, int n)
     } else if (FIRN_WINO_PAIRS(n) == 2) {
         q[0] = times(-b, g[0], g[1]);
         q[1] = times(-a, g[0], g[1]);
+    } else if (n == 7) {
+        q[0] = times(-(b + c), g[1], times(b * c, g[0], g[2]));
+        q[1] = times(-(a + c), g[1], times(a * c, g[0], g[2]));
+        q[2] = times(-(a + b), g[1], times(a * b, g[0], g[2]));
     } else {
         vec high = g[2] - g[1], low = g[1] - g[0]; /* the factor y - 1 taken out */
         q[0] = times(-c, low, high);
@@ -118,7 +124,7 @@ FORCE_INLINE double power(double x, int k)
 FORCE_INLINE void output_axis(const vec *v, vec *y, int n, int m, bool clip)
 {
     const int zero = FIRN_WINO_ZERO(n), pairs = FIRN_WINO_PAIRS(n);
-    const int first = pairs == 3 ? 1 : 0; /* a pair to start from: 1 needs no product */
+    const int first = n == 8 ? 1 : 0; /* a pair to start from: 1 needs no product */
     vec sum[3], difference[3];
     UNROLL
     for (int i = 0; i < pairs; i++) {
