@@ -12,10 +12,13 @@ transcript()
     printf '$ %s\n' "$*"
 }
 
-# Failed photographs are named in the order in which they fail, which is anyone's guess.
+# Failed photographs are named in the order in which they fail, which is anyone's guess; a slow run
+# tells how far it is.
 sort_failures()
 {
-    awk '/: (corrupt|skipped): / { print | "sort"; next } { close("sort"); print; fflush() }'
+    awk '/^firn: [0-9]+ of [0-9]+/ { next }
+        /: (corrupt|skipped): / { print | "sort"; next }
+        { close("sort"); print; fflush() }'
 }
 
 # try COMMAND...: runs it and shows everything.
