@@ -25,6 +25,7 @@ struct firn_bench_run {
     int batch, threads;
     double ms_per_image;         /**< median batch time / batch / threads */
     double best_ms_per_image;    /**< of the fastest batch */
+    double cpu_ms_per_image;     /**< median of the processor's time, other programs' left out */
     double direct_gflops;        /**< operations of the plain convolutions per second */
     double executed_gflops;      /**< operations really done per second */
     double percent_of_peak;      /**< executed, of threads * peak */
@@ -36,7 +37,7 @@ struct firn_bench_layer {
     char name[96];      /**< "3x3 64>64 @56", "1x1/2 64>128 @28", "max-pool", ... */
     char algorithm[32]; /**< "gemm", "wino 6+5", ...; empty where there is no choice */
     int count;          /**< layers of this shape */
-    double ms_per_image;    /**< of all of them together */
+    double ms_per_image;    /**< of the processor's time, all of them together */
     double direct_gflop;    /**< per image, all of them together; 0 for passes over maps */
     double executed_gflop;  /**< per image */
     double percent_of_peak; /**< executed */

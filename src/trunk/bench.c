@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "firn/bench.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct lane {
     int batch;
     int64_t deadline;
     double *sample; /* milliseconds of each batch */
+    double *cpu;    /* of the processor's time */
     int samples;
 };
 
@@ -29,8 +31,9 @@ static void *run_lane(void *arg)
     struct lane *l = arg;
     firn_trunk_run(l->worker, l->crops, l->batch, l->features); /* touches all memory once */
     while (l->samples < 3 || (firn_now_ns() < l->deadline && l->samples < MAX_SAMPLES)) {
-        int64_t start = firn_now_ns();
+        int64_t start = firn_now_ns(), start_cpu = firn_thread_cpu_ns();
         firn_trunk_run(l->worker, l->crops, l->batch, l->features);
+        l->cpu[l->samples] = (double)(firn_thread_cpu_ns() - start_cpu) * 1e-6;
         l->sample[l->samples++] = (double)(firn_now_ns() - start) * 1e-6;
     }
     return NULL;
@@ -57,6 +60,7 @@ static void lane_destroy(struct lane *l)
     firn_free(l->crops);
     firn_free(l->features);
     firn_free(l->sample);
+    firn_free(l->cpu);
 }
 
 static int lane_create(struct lane *l, const struct bench *b, int batch, struct firn_error *err)
@@ -65,25 +69,33 @@ static int lane_create(struct lane *l, const struct bench *b, int batch, struct 
     l->crops = firn_alloc(batch, sizeof *l->crops);
     l->features = firn_alloc((size_t)batch * firn_trunk_dim(b->trunk), sizeof(float));
     l->sample = firn_alloc(MAX_SAMPLES, sizeof(double));
-    if (!l->crops || !l->features || !l->sample)
+    l->cpu = firn_alloc(MAX_SAMPLES, sizeof(double));
+    if (!l->crops || !l->features || !l->sample || !l->cpu)
         return firn_fail_nomem(err, "a measurement");
     for (int i = 0; i < batch; i++)
         l->crops[i] = b->pixels;
     return firn_trunk_worker_create(&l->worker, b->trunk, batch, err);
 }
 
+/* Sorts what all lanes measured, per image, into b->sample; returns how many. */
+static int gather(struct bench *b, const struct lane *lane, int threads, bool cpu, double images)
+{
+    int n = 0;
+    for (int i = 0; i < threads; i++)
+        for (int s = 0; s < lane[i].samples && n < 2 * MAX_SAMPLES; s++)
+            b->sample[n++] = (cpu ? lane[i].cpu[s] : lane[i].sample[s]) / images;
+    qsort(b->sample, n, sizeof *b->sample, compare);
+    return n;
+}
+
 /* Median and best of all batches of all lanes, while all of them were busy. */
 static void summarise(struct bench *b, const struct lane *lane, int threads, int batch)
 {
     struct firn_bench_run *r = &b->out->run[b->out->n_runs++];
-    int n = 0;
-    for (int i = 0; i < threads; i++)
-        for (int s = 0; s < lane[i].samples && n < 2 * MAX_SAMPLES; s++)
-            b->sample[n++] = lane[i].sample[s] / batch / threads;
-    qsort(b->sample, n, sizeof *b->sample, compare);
     r->batch = batch;
     r->threads = threads;
-    r->ms_per_image = b->sample[n / 2];
+    r->cpu_ms_per_image = b->sample[gather(b, lane, threads, true, batch) / 2];
+    r->ms_per_image = b->sample[gather(b, lane, threads, false, (double)batch * threads) / 2];
     r->best_ms_per_image = b->sample[0];
 }
 

@@ -30,13 +30,13 @@ struct firn_trunk_worker {
 
 static int64_t start_clock(const struct firn_trunk_worker *w)
 {
-    return w->timed ? firn_now_ns() : 0;
+    return w->timed ? firn_thread_cpu_ns() : 0;
 }
 
 static void stop_clock(const struct firn_trunk_worker *w, int64_t start, int64_t *total)
 {
     if (w->timed)
-        *total += firn_now_ns() - start;
+        *total += firn_thread_cpu_ns() - start;
 }
 
 const struct firn_trunk_profile *firn_trunk_worker_profile(struct firn_trunk_worker *w)

@@ -22,9 +22,9 @@ int main(int argc, char **argv)
            b.read_gbytes, b.start_ms, (double)b.weight_bytes / 1e6, (double)b.worker_bytes / 1e6);
     for (int i = 0; i < b.n_runs; i++) {
         const struct firn_bench_run *r = &b.run[i];
-        printf("batch %2d threads %d: %7.2f ms/image (best %7.2f), %5.1f%% of peak, ratio %.2f\n",
-               r->batch, r->threads, r->ms_per_image, r->best_ms_per_image, r->percent_of_peak,
-               r->ratio_to_direct_roof);
+        printf("batch %2d threads %d: %7.2f ms/image (best %7.2f, cpu %7.2f), %5.1f%% of peak, "
+               "ratio %.2f\n", r->batch, r->threads, r->ms_per_image, r->best_ms_per_image,
+               r->cpu_ms_per_image, r->percent_of_peak, r->ratio_to_direct_roof);
     }
     for (int i = 0; i < b.n_layers; i++) {
         const struct firn_bench_layer *l = &b.layer[i];
