@@ -79,11 +79,20 @@ void firn_wino_kernels_generic(struct firn_kernels *kernels);
 void firn_map_kernels_generic(struct firn_kernels *kernels);
 void firn_grouped_kernels_generic(struct firn_kernels *kernels);
 void firn_peak_kernels_generic(struct firn_kernels *kernels);
+void firn_gemm_kernels_sse4(struct firn_kernels *kernels);
+void firn_wino_kernels_sse4(struct firn_kernels *kernels);
+void firn_map_kernels_sse4(struct firn_kernels *kernels);
+void firn_grouped_kernels_sse4(struct firn_kernels *kernels);
 void firn_gemm_kernels_avx2(struct firn_kernels *kernels);
 void firn_wino_kernels_avx2(struct firn_kernels *kernels);
 void firn_map_kernels_avx2(struct firn_kernels *kernels);
 void firn_grouped_kernels_avx2(struct firn_kernels *kernels);
 void firn_peak_kernels_avx2(struct firn_kernels *kernels);
+void firn_gemm_kernels_neon(struct firn_kernels *kernels);
+void firn_wino_kernels_neon(struct firn_kernels *kernels);
+void firn_map_kernels_neon(struct firn_kernels *kernels);
+void firn_grouped_kernels_neon(struct firn_kernels *kernels);
+void firn_peak_kernels_neon(struct firn_kernels *kernels);
 
 /** The gemm of BLIS, where its kernel for this processor takes panels as they are; else false. */
 bool firn_gemm_kernels_blis(struct firn_kernels *kernels);
