@@ -63,6 +63,6 @@ bool firn_gemm_kernels_blis(struct firn_kernels *kernels)
 {
     pthread_once(&once, find_kernel);
     if (kernel)
-        kernels->gemm = gemm;
+        kernels->product = gemm;
     return kernel != NULL;
 }
