@@ -88,9 +88,10 @@ t.check(numpy.array(shown["feature"], numpy.float32).tobytes() ==
         features[paths.tolist().index(str(photos / "circle" / "circle-02.jpg"))].tobytes(),
         "show --json")
 
-# An empty cache exports empty arrays of the right kind.
-(t.dir / "empty").mkdir()
-t.run("extract", *SMALL, "-o", t.dir / "none", t.dir / "empty")
+# A cache without features exports empty arrays of the right kind.
+(t.dir / "bad").mkdir()
+shutil.copy(photos / "square" / "damaged.jpg", t.dir / "bad")
+t.run("extract", *SMALL, "-o", t.dir / "none", t.dir / "bad", expect=1)
 t.run("export", t.dir / "none", "-o", t.dir / "none.npz")
 none = numpy.load(t.dir / "none.npz", allow_pickle=False)
 t.check(none["features"].shape == (0, 512) and none["paths"].shape == (0,), none["features"].shape)
