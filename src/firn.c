@@ -12,6 +12,8 @@
  *
  * - include/firn/   what a program that embeds firn sees.
  *
+ * - src/recipe.c     weights, pixels and storage: what makes features what they are
+ *
  * - src/pipeline/   the stages
  *      stage.h      the contract of a stage
  *      item.c       one photograph on its way, and the slab of all of them
@@ -47,8 +49,6 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "cache/writer.h"
-#include "image/image.h"
-#include "model/model.h"
 #include "pipeline/arena.h"
 #include "pipeline/decode.h"
 #include "pipeline/infer.h"
@@ -58,6 +58,7 @@
 #include "pipeline/roots.h"
 #include "pipeline/scan.h"
 #include "pipeline/sink.h"
+#include "recipe.h"
 #include "trunk/trunk.h"
 
 const char *const firn_stage_names[FIRN_STAGES] = {"scan", "read", "decode", "infer", "sink"};
@@ -68,20 +69,11 @@ const char *const firn_stage_names[FIRN_STAGES] = {"scan", "read", "decode", "in
 #define MAX_THREADS 1024
 #define REPORT_NS 200000000
 
-/* What makes features what they are. */
-struct recipe {
-    struct firn_trunk *trunk;
-    struct firn_image_spec spec;
-    struct firn_fingerprint fingerprint;
-    bool untrained;
-    int cpu;
-};
-
 /* One extraction, from the arguments to the result. */
 struct extraction {
     const struct firn_extract_options *options;
     struct firn_roots roots;
-    struct recipe recipe;
+    struct firn_recipe recipe;
     struct firn_writer *writer;
 
     /* the line */
@@ -117,58 +109,6 @@ static void notice(const struct firn_extract_options *o, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     o->on_notice(o->user, text);
-}
-
-/* ---- the recipe ---- */
-
-static void append_store(struct firn_fingerprint *fp, enum firn_store store)
-{
-    char *numeric = fp->part[FIRN_PART_NUMERIC];
-    size_t n = strlen(numeric);
-    snprintf(numeric + n, sizeof fp->part[0] - n, "%sstore=%s", n ? " " : "",
-             store == FIRN_STORE_F16 ? "f16" : "f32");
-}
-
-/* All that is wanted of the model; it is not needed behind this. */
-static int use_model(struct recipe *r, const struct firn_model *model,
-                     const struct firn_extract_options *o, struct firn_error *err)
-{
-    const struct firn_model_info *info = firn_model_info(model);
-    r->untrained = info->untrained;
-    r->spec.resize = o->resize ? o->resize : info->resize;
-    r->spec.crop = o->crop ? o->crop : info->crop;
-    firn_model_fingerprint(model, &r->fingerprint);
-    return firn_trunk_create(&r->trunk, model, r->spec.crop, (enum firn_cpu)r->cpu, err);
-}
-
-static int open_recipe(struct recipe *r, const struct firn_extract_options *o,
-                       struct firn_error *err)
-{
-    struct firn_model *model;
-    r->cpu = firn_cpu_choose(o->cpu);
-    if (r->cpu < 0)
-        return firn_fail(err, FIRN_USAGE, "%s: no such instruction set on this machine", o->cpu);
-    int status = firn_model_open(&model, o->model, err);
-    if (status)
-        return status;
-    status = use_model(r, model, o, err);
-    firn_model_close(model); /* the trunk has its own, packed weights */
-    if (status || (status = firn_image_fingerprint(&r->spec, &r->fingerprint, err)))
-        return status;
-    firn_trunk_fingerprint(r->trunk, &r->fingerprint);
-    append_store(&r->fingerprint, o->store);
-    return 0;
-}
-
-int firn_extract_fingerprint(const struct firn_extract_options *options,
-                             struct firn_fingerprint *fingerprint, struct firn_error *err)
-{
-    struct recipe recipe = {0};
-    int status = open_recipe(&recipe, options, err);
-    if (!status)
-        *fingerprint = recipe.fingerprint;
-    firn_trunk_destroy(recipe.trunk);
-    return status;
 }
 
 /* ---- the arguments ---- */
@@ -233,7 +173,7 @@ static void choose_sizes(struct extraction *x)
     int why;
     p->threads = o->threads ? o->threads : firn_cpu_usable_cores();
     p->batch = o->batch ? o->batch : DEFAULT_BATCH;
-    p->cpu = firn_cpu_name((enum firn_cpu)x->recipe.cpu);
+    p->cpu = firn_cpu_name(x->recipe.cpu);
     p->io = firn_read_choose(o->io, &why);
     if (why)
         notice(o, "io_uring is not to be had here (%s): files are read by threads, with the "
@@ -282,7 +222,7 @@ static void configure(struct extraction *x)
         .in = r[FIRN_READ], .out = r[FIRN_DECODE], .board = board, .arena = x->arena};
     x->decode = (struct firn_decode_config){
         .in = r[FIRN_DECODE], .out = r[FIRN_INFER], .board = board, .writer = x->writer,
-        .spec = x->recipe.spec, .cpu = (enum firn_cpu)x->recipe.cpu};
+        .spec = x->recipe.spec, .cpu = x->recipe.cpu};
     x->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = x->recipe.trunk,
         .batch = x->progress.batch};
@@ -443,7 +383,7 @@ static void discard(struct extraction *x)
         firn_ring_destroy(x->ring[s]);
     firn_arena_destroy(x->arena);
     firn_slab_destroy(&x->slab);
-    firn_trunk_destroy(x->recipe.trunk);
+    firn_recipe_close(&x->recipe);
     firn_roots_clear(&x->roots);
     free(x);
 }
@@ -456,7 +396,7 @@ static int prepare(struct extraction *x, struct firn_error *err)
     x->unix_time = time(NULL);
     if ((status = check_options(o, err)) ||
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
-        (status = check_place(x, err)) || (status = open_recipe(&x->recipe, o, err)) ||
+        (status = check_place(x, err)) || (status = firn_recipe_open(&x->recipe, o, err)) ||
         (status = open_cache(x, err)))
         return status;
     return build_line(x, err);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Fails when an include points against the arrows of the design.
 
-    tools -> include        firn.c -> everything        tests -> everything
+    tools -> include        firn.c, recipe.c -> everything        tests -> everything
     pipeline -> image, model, trunk, cache, base        trunk -> model
     image, model, trunk, cache -> base                  everything -> include
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "recipe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "model/model.h"
+
+static void append_store(struct firn_fingerprint *fp, enum firn_store store)
+{
+    char *numeric = fp->part[FIRN_PART_NUMERIC];
+    size_t n = strlen(numeric);
+    snprintf(numeric + n, sizeof fp->part[0] - n, "%sstore=%s", n ? " " : "",
+             store == FIRN_STORE_F16 ? "f16" : "f32");
+}
+
+/* All that is wanted of the model; it is not needed behind this. */
+static int use_model(struct firn_recipe *r, const struct firn_model *model,
+                     const struct firn_extract_options *o, struct firn_error *err)
+{
+    const struct firn_model_info *info = firn_model_info(model);
+    r->untrained = info->untrained;
+    r->spec.resize = o->resize ? o->resize : info->resize;
+    r->spec.crop = o->crop ? o->crop : info->crop;
+    firn_model_fingerprint(model, &r->fingerprint);
+    return firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu, err);
+}
+
+int firn_recipe_open(struct firn_recipe *r, const struct firn_extract_options *o,
+                     struct firn_error *err)
+{
+    struct firn_model *model;
+    *r = (struct firn_recipe){0};
+    int cpu = firn_cpu_choose(o->cpu);
+    if (cpu < 0)
+        return firn_fail(err, FIRN_USAGE, "%s: no such instruction set on this machine", o->cpu);
+    r->cpu = (enum firn_cpu)cpu;
+    int status = firn_model_open(&model, o->model, err);
+    if (status)
+        return status;
+    status = use_model(r, model, o, err);
+    firn_model_close(model); /* the trunk has its own, packed weights */
+    if (status || (status = firn_image_fingerprint(&r->spec, &r->fingerprint, err)))
+        return status;
+    firn_trunk_fingerprint(r->trunk, &r->fingerprint);
+    append_store(&r->fingerprint, o->store);
+    return 0;
+}
+
+void firn_recipe_close(struct firn_recipe *recipe)
+{
+    firn_trunk_destroy(recipe->trunk);
+    recipe->trunk = NULL;
+}
+
+int firn_extract_fingerprint(const struct firn_extract_options *options,
+                             struct firn_fingerprint *fingerprint, struct firn_error *err)
+{
+    struct firn_recipe recipe;
+    int status = firn_recipe_open(&recipe, options, err);
+    if (!status)
+        *fingerprint = recipe.fingerprint;
+    firn_recipe_close(&recipe);
+    return status;
+}
