@@ -23,7 +23,7 @@
  *      read.c       whole files: read_uring.c or read_threads.c, both do the steps of read_job.c
  *      arena.c      bounded memory for the bytes of files
  *      decode.c     bytes to crops        infer.c   crops to features, in batches
- *      sink.c       outcomes to the cache, in groups
+ *      sink.c       outcomes to the cache, in groups; twins.c: same bytes at the same time
  *
  * - src/image/      bytes to a crop, as Pillow and torchvision make it (image.h)
  * - src/model/      weight files and the ResNet family as data (model.h)
@@ -81,6 +81,7 @@ struct extraction {
     struct firn_ring *ring[FIRN_STAGES]; /* into each stage; into the scan: free items */
     struct firn_slab slab;
     struct firn_arena *arena;
+    struct firn_twins *twins;
     struct firn_scan_config scan;
     struct firn_read_config read;
     struct firn_decode_config decode;
@@ -199,6 +200,8 @@ static int allocate(struct extraction *x, struct firn_error *err)
                                   firn_trunk_dim(x->recipe.trunk), err);
     if (!status)
         status = firn_arena_create(&x->arena, blobs, FIRN_READ_BUDGET, FIRN_READ_LIMIT, err);
+    if (!status)
+        status = firn_twins_create(&x->twins, items, err);
     for (int s = 0; s < FIRN_STAGES && !status; s++) {
         int before = (s + FIRN_STAGES - 1) % FIRN_STAGES;
         x->ring[s] = firn_ring_create(items, (unsigned)p->threads_of[before]);
@@ -222,12 +225,13 @@ static void configure(struct extraction *x)
         .in = r[FIRN_READ], .out = r[FIRN_DECODE], .board = board, .arena = x->arena};
     x->decode = (struct firn_decode_config){
         .in = r[FIRN_DECODE], .out = r[FIRN_INFER], .board = board, .writer = x->writer,
-        .spec = x->recipe.spec, .cpu = x->recipe.cpu};
+        .twins = x->twins, .spec = x->recipe.spec, .cpu = x->recipe.cpu};
     x->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = x->recipe.trunk,
         .batch = x->progress.batch};
     x->sink = (struct firn_sink_config){
-        .in = r[FIRN_SINK], .out = r[FIRN_SCAN], .board = board, .writer = x->writer};
+        .in = r[FIRN_SINK], .out = r[FIRN_SCAN], .board = board, .writer = x->writer,
+        .twins = x->twins, .items = x->slab.count};
     x->plan[FIRN_SCAN] = (struct firn_stage_plan){&firn_scan_stage, &x->scan, 0, NULL, NULL};
     x->plan[FIRN_READ] = (struct firn_stage_plan){
         x->progress.io == FIRN_IO_URING ? &firn_read_uring_stage : &firn_read_threads_stage,
@@ -381,6 +385,7 @@ static void discard(struct extraction *x)
     firn_board_destroy(&x->board);
     for (int s = 0; s < FIRN_STAGES; s++)
         firn_ring_destroy(x->ring[s]);
+    firn_twins_destroy(x->twins);
     firn_arena_destroy(x->arena);
     firn_slab_destroy(&x->slab);
     firn_recipe_close(&x->recipe);

@@ -45,7 +45,8 @@ static void decode(struct worker *w, struct firn_item *item)
     const uint8_t *bytes = item->file->bytes;
     size_t size = item->file->size;
     firn_hash(bytes, size, item->content);
-    if (firn_writer_has(w->config->writer, item->content)) {
+    if (firn_writer_has(w->config->writer, item->content) ||
+        !firn_twins_claim(w->config->twins, item)) {
         item->reused = true;
         item->fate = FIRN_DONE;
         return;

@@ -9,12 +9,14 @@
 #include "firn/image.h"
 #include "pipeline/board.h"
 #include "pipeline/stage.h"
+#include "pipeline/twins.h"
 
 struct firn_decode_config {
     struct firn_ring *in;  /**< items with their file's bytes */
     struct firn_ring *out; /**< items with content and crop, bytes given back */
     struct firn_board *board;
     struct firn_writer *writer; /**< asked whether it has a content already */
+    struct firn_twins *twins;   /**< and these, whether it is under way */
     struct firn_image_spec spec;
     enum firn_cpu cpu; /**< the most that the decoders may use */
 };

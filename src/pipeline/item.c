@@ -60,6 +60,7 @@ void firn_item_reset(struct firn_item *item)
     item->mtime_ns = item->ctime_ns = 0;
     item->file = NULL;
     memset(item->content, 0, sizeof item->content);
+    item->kin = FIRN_KIN_NONE;
     item->reused = false;
     item->fate = FIRN_LIVE;
     item->reason[0] = '\0';

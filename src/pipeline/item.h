@@ -19,6 +19,9 @@ enum {
     FIRN_DROPPED = 4 /**< the run ends before its turn: not recorded, the next run finds it */
 };
 
+/** What an item is to others of the same bytes that are under way (twins.h). */
+enum firn_kin { FIRN_KIN_NONE = 0, FIRN_KIN_FIRST, FIRN_KIN_TWIN };
+
 /**
  * Exactly one thread owns an item at any time: the one that took it out of a ring. A stage that
  * sets the fate still passes the item on; the stages behind let it through untouched.
@@ -38,7 +41,8 @@ struct firn_item {
 
     /* decode */
     uint8_t content[32]; /**< BLAKE2b-256 of the bytes; zero when they were not read */
-    bool reused;         /**< the cache has a feature of this content already */
+    enum firn_kin kin;
+    bool reused;         /**< the cache has a feature of this content, or will have its twin's */
     uint8_t *crop;       /**< crop * crop * 3; the slab's */
 
     /* infer */

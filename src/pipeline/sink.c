@@ -21,15 +21,18 @@ struct worker {
     int64_t deadline;         /* of the group, once it has a record */
     uint64_t records;         /* in the group */
     uint64_t done, reused;    /* of these */
+    size_t n_held;
+    struct firn_item *held[]; /* twins whose first is still under way */
 };
 
 static int start(void **worker, const void *config, struct firn_error *err)
 {
-    struct worker *w = calloc(1, sizeof *w);
+    const struct firn_sink_config *c = config;
+    struct worker *w = calloc(1, sizeof *w + c->items * sizeof *w->held);
     *worker = w;
     if (!w)
         return firn_fail_nomem(err, "the sink");
-    w->config = config;
+    w->config = c;
     return 0;
 }
 
@@ -84,20 +87,56 @@ static int add(struct worker *w, const struct firn_item *item, struct firn_error
     if (w->records++ == 0)
         w->deadline = firn_now_ns() + GROUP_NS;
     w->done += item->fate == FIRN_DONE;
-    w->reused += item->reused;
+    w->reused += item->fate == FIRN_DONE && item->reused;
     return 0;
 }
 
 /* The item is free again whether or not the cache took it. */
-static int put(struct worker *w, struct firn_item *item, struct firn_error *err)
+static int settle(struct worker *w, struct firn_item *item, struct firn_error *err)
 {
     int status = item->fate == FIRN_DROPPED ? 0 : add(w, item, err);
     if (item->fate == FIRN_DROPPED)
         firn_board_add(w->config->board->dropped, 1);
     if (!status && (item->fate == FIRN_SKIPPED || item->fate == FIRN_CORRUPT))
         tell_failure(w, item);
+    if (item->kin == FIRN_KIN_FIRST)
+        firn_twins_settle(w->config->twins, item);
     firn_ring_push(w->config->out, item);
     return status;
+}
+
+/* Those whose first has come meanwhile; the others stay. */
+static int settle_held(struct worker *w, struct firn_error *err)
+{
+    size_t n = w->n_held;
+    int status = 0;
+    w->n_held = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct firn_item *twin = w->held[i];
+        if (!status && firn_twins_ask(w->config->twins, twin))
+            status = settle(w, twin, err);
+        else
+            w->held[w->n_held++] = twin;
+    }
+    return status;
+}
+
+static int put(struct worker *w, struct firn_item *item, struct firn_error *err)
+{
+    bool first = item->kin == FIRN_KIN_FIRST;
+    if (item->kin == FIRN_KIN_TWIN && !firn_twins_ask(w->config->twins, item)) {
+        w->held[w->n_held++] = item;
+        return 0;
+    }
+    int status = settle(w, item, err);
+    return status || !first ? status : settle_held(w, err);
+}
+
+/* Only a failure leaves any: their firsts will be drained, not settled. */
+static void let_go(struct worker *w)
+{
+    while (w->n_held)
+        firn_ring_push(w->config->out, w->held[--w->n_held]);
 }
 
 static int run(void *worker, struct firn_error *err)
@@ -115,6 +154,7 @@ static int run(void *worker, struct firn_error *err)
         if (!status && w->records && (w->records >= GROUP || firn_now_ns() >= w->deadline))
             status = commit(w, err);
     }
+    let_go(w);
     return status;
 }
 

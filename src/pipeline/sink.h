@@ -7,12 +7,15 @@
 #include "cache/writer.h"
 #include "pipeline/board.h"
 #include "pipeline/stage.h"
+#include "pipeline/twins.h"
 
 struct firn_sink_config {
     struct firn_ring *in;  /**< items whose fate is decided */
     struct firn_ring *out; /**< free items */
     struct firn_board *board;
     struct firn_writer *writer;
+    struct firn_twins *twins;
+    size_t items; /**< in work at most: so many may wait for their twins here */
 };
 
 /**
