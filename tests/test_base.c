@@ -15,7 +15,7 @@ static void errors_carry_code_and_text(void)
     CHECK_INT(firn_fail(&err, FIRN_IO, "%s: %d", "file", 5), -FIRN_IO);
     CHECK_INT(err.code, FIRN_IO);
     CHECK_STR(err.text, "file: 5");
-    CHECK_INT(firn_fail_in(&err, "cache %s", "c"), -FIRN_IO);
+    CHECK_INT(firn_fail_in(&err, -FIRN_IO, "cache %s", "c"), -FIRN_IO);
     CHECK_STR(err.text, "cache c: file: 5");
     CHECK_INT(firn_fail_nomem(&err, "weights"), -FIRN_NOMEM);
     CHECK_STR(err.text, "out of memory for weights");
@@ -29,7 +29,7 @@ static void errors_are_one_line(void)
     struct firn_error err;
     firn_fail(&err, FIRN_DATA, "%s: bad", "a\nb\x1b[2J\x7f\xC3\xA9");
     CHECK_STR(err.text, "a?b?[2J?\xC3\xA9: bad");
-    firn_fail_in(&err, "%s", "x\ny");
+    firn_fail_in(&err, -FIRN_DATA, "%s", "x\ny");
     CHECK_STR(err.text, "x?y: a?b?[2J?\xC3\xA9: bad");
 }
 
@@ -40,7 +40,7 @@ static void long_errors_keep_their_reason(void)
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = '\0';
     firn_fail(&err, FIRN_IO, "disk full");
-    firn_fail_in(&err, "%s", name);
+    firn_fail_in(&err, -FIRN_DATA, "%s", name);
     CHECK(strstr(err.text, "nnn: disk full"), "%s", err.text);
     firn_fail(&err, FIRN_IO, "%s", name);
     CHECK_INT(strlen(err.text), sizeof err.text - 1);

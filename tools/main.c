@@ -90,6 +90,7 @@ static int help(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_DFL); /* may come ignored; `firn ls | head` is to end quietly */
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error like a full disk, no reason to die */
     if (argc < 2) {
         list_verbs(stderr);
         return FIRN_USAGE;

@@ -111,6 +111,9 @@ static int set_choice(const struct firn_verb *verb, const struct firn_opt *opt, 
 
 static int set_option(const struct firn_verb *verb, const struct firn_opt *opt, const char *text)
 {
+    if (text && !*text) {
+        return firn_cli_usage(verb, "--%s is empty", opt->name);
+    }
     if (opt->kind == FIRN_OPT_FLAG) {
         *(bool *)opt->value = true;
     } else if (opt->kind == FIRN_OPT_TEXT) {
@@ -219,6 +222,11 @@ int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, in
     }
     *argc -= optind;
     *argv += optind;
+    for (int i = 0; i < *argc; i++) {
+        if (!(*argv)[i][0]) {
+            return firn_cli_usage(verb, "argument %d is empty", i + 1);
+        }
+    }
     if (*argc < verb->min_args) {
         return firn_cli_usage(verb, "an argument is missing: firn %s %s", verb->name, verb->args);
     }

@@ -31,10 +31,10 @@ int firn_fail_nomem(struct firn_error *err, const char *what)
     return firn_fail(err, FIRN_NOMEM, "out of memory for %s", what);
 }
 
-int firn_fail_in(struct firn_error *err, const char *fmt, ...)
+int firn_fail_in(struct firn_error *err, int status, const char *fmt, ...)
 {
     if (!err)
-        return -FIRN_INTERNAL;
+        return status;
     char context[sizeof err->text], old[sizeof err->text];
     va_list ap;
     va_start(ap, fmt);
@@ -44,5 +44,5 @@ int firn_fail_in(struct firn_error *err, const char *fmt, ...)
     /* A context that fills the buffer by itself would push the reason out: keep room for it. */
     snprintf(err->text, sizeof err->text, "%.500s: %.500s", context, old);
     make_one_line(err->text);
-    return -(int)err->code;
+    return status;
 }

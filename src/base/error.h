@@ -15,8 +15,8 @@ int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
 /** Out of memory while allocating `what`. */
 int firn_fail_nomem(struct firn_error *err, const char *what);
 
-/** Puts "context: " before the text of a failure that is passed on; returns -err->code. */
-int firn_fail_in(struct firn_error *err, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+/** Puts "context: " before the text of a failure that is passed on; returns `status`, its value. */
+int firn_fail_in(struct firn_error *err, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -276,7 +276,9 @@ static int write_through(struct firn_writer *w, uint64_t offset, bool is_new)
         n = d->pwrite(d->user, fd, w->out.data, w->out.size, offset);
     while (n < 0 && errno == EINTR);
     if (n >= 0 && (size_t)n < w->out.size) {
-        errno = ENOSPC; /* the only reason for a short write to a regular file that lasts */
+        /* Why it fell short is told by the rest: a full disk, a quota, a limit of file size. */
+        if (d->pwrite(d->user, fd, w->out.data + n, w->out.size - (size_t)n, offset + (size_t)n) >= 0)
+            errno = ENOSPC;
         return -1;
     }
     if (n < 0 || d->fdatasync(d->user, fd) != 0)

@@ -162,7 +162,7 @@ static int load_segments(struct firn_loaded *l, struct abandoned *a, struct firn
             if (result < 0) {
                 char path[512];
                 firn_loaded_path(l, i, path, sizeof path);
-                return firn_fail_in(err, "%s", path);
+                return firn_fail_in(err, result, "%s", path);
             }
         }
         if (result < 0 || (result = collect(a, s, err)) < 0)

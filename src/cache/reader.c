@@ -284,7 +284,7 @@ static int grasp(const struct firn_cache *cache, struct hand *hand, uint32_t pla
     }
     char path[512];
     firn_loaded_path(&cache->loaded, p->segment, path, sizeof path);
-    return firn_fail_in(err, "%s", path);
+    return firn_fail_in(err, result, "%s", path);
 }
 
 /* One feature: from the first of its candidate rows that is whole. */

@@ -190,7 +190,7 @@ static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
     if (result == -1)
         return firn_fail_nomem(err, "a block of the cache");
     find_missing(v, UINT64_MAX);
-    return result == 0 ? 0 : firn_fail_in(err, "%s/%s", v->loaded.dir, v->name);
+    return result == 0 ? 0 : firn_fail_in(err, result, "%s/%s", v->loaded.dir, v->name);
 }
 
 /* Files that look like segments and hold nothing of this cache. */

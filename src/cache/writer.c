@@ -263,8 +263,8 @@ int firn_writer_close(struct firn_writer *w, struct firn_error *err)
     if (result == 0 && w->growing != FIRN_NO_SEGMENT) {
         result = firn_writer_close_segment(w, err);
         if (result != 0)
-            firn_fail_in(err, "everything is stored, but its index is not; the next run will "
-                              "write it");
+            firn_fail_in(err, result, "everything is stored, but its index is not; the next run "
+                                      "will write it");
     }
     firn_writer_destroy(w);
     return result;

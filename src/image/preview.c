@@ -62,7 +62,7 @@ static int decode_bytes(const char *path, const struct firn_image_spec *spec, co
         return rc;
     rc = firn_decode(decoder, bytes, size, rgb, info, err);
     firn_decoder_destroy(decoder);
-    return rc ? firn_fail_in(err, "%s", path) : 0;
+    return rc ? firn_fail_in(err, rc, "%s", path) : 0;
 }
 
 int firn_preview(const char *path, const struct firn_image_spec *spec, uint8_t *rgb,

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
+
 /* A device that says "again" this often says no. */
 #define TRIES 100
 
@@ -87,14 +89,27 @@ static bool try_again(struct firn_job *job, int error)
     return (error == EINTR || error == EAGAIN || error == ECANCELED) && ++job->tries < TRIES;
 }
 
+/* Not the photograph's fault, and the next one would meet the same. */
+static bool is_ours(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 enum firn_step firn_job_advance(struct firn_job *job, int result)
 {
     const struct firn_read_config *config = job->config;
     enum firn_read_op op = job->step == FIRN_STEP_OPEN ? FIRN_READ_OPEN : FIRN_READ_BYTES;
     if (config->fault)
         result = config->fault(config->fault_user, op, job->item->path, result);
+    if (result < 0 && try_again(job, -result))
+        return job->step;
+    if (result < 0 && is_ours(-result)) {
+        job->fatal = -result;
+        firn_item_drop(job->item);
+        return finish(job);
+    }
     if (result < 0)
-        return try_again(job, -result) ? job->step : give_up(job, strerror(-result));
+        return give_up(job, strerror(-result));
     job->tries = 0;
     if (op == FIRN_READ_OPEN) {
         job->fd = result;
@@ -110,4 +125,10 @@ enum firn_step firn_job_room(struct firn_job *job, struct firn_blob *file)
 {
     job->file = file;
     return job->item->size ? (job->step = FIRN_STEP_READ) : compare(job);
+}
+
+int firn_job_fail(const struct firn_job *job, struct firn_error *err)
+{
+    return firn_fail(err, FIRN_NOMEM, "photographs cannot be read: %s%s", strerror(job->fatal),
+                     job->fatal == EMFILE ? "; raise the limit (ulimit -n)" : "");
 }

@@ -25,6 +25,7 @@ struct firn_job {
     size_t got;               /**< bytes so far */
     int fd;
     int tries;                /**< of the step going on */
+    int fatal;                /**< errno of what is wrong with this process, not with the file */
     enum firn_step step;
 };
 
@@ -37,5 +38,8 @@ enum firn_step firn_job_advance(struct firn_job *job, int result);
 
 /** Gives the blob that FIRN_STEP_ROOM asks for. */
 enum firn_step firn_job_room(struct firn_job *job, struct firn_blob *file);
+
+/** Describes job->fatal: the run ends with it, and its item is dropped. */
+int firn_job_fail(const struct firn_job *job, struct firn_error *err);
 
 #endif

@@ -51,7 +51,6 @@ static int run(void *worker, struct firn_error *err)
     const struct firn_read_config *config = ((struct reader *)worker)->config;
     struct firn_item *item;
     struct firn_job job;
-    (void)err;
     while ((item = firn_ring_pop(config->in))) {
         int64_t waited = 0;
         enum firn_step step = firn_job_begin(&job, config, item);
@@ -61,6 +60,8 @@ static int run(void *worker, struct firn_error *err)
                        : firn_job_advance(&job, call_timed(&job, &waited));
         firn_board_add(config->board->waited_ns[FIRN_READ], waited);
         firn_ring_push(config->out, item);
+        if (job.fatal)
+            return firn_job_fail(&job, err);
     }
     return 0;
 }

@@ -31,6 +31,7 @@ struct reader {
     struct firn_job *waiting[FIRN_READ_DEPTH]; /* for room, first come first served */
     unsigned n_idle, n_waiting;
     unsigned under_way; /* operations with the kernel */
+    struct firn_job failed; /* a copy of the job that ends the run, if its `fatal` says so */
 };
 
 static int probe_opcodes(struct io_uring *ring)
@@ -151,6 +152,8 @@ static void reap(struct reader *r)
         io_uring_cqe_seen(&r->ring, cqe);
         r->under_way--;
         firn_job_advance(job, result);
+        if (job->fatal)
+            r->failed = *job;
         carry_on(r, job);
     }
 }
@@ -177,7 +180,7 @@ static int submit_and_wait(struct reader *r)
  * The kernel may still write into the blobs of operations under way: they stay with their jobs
  * and go with the arena.
  */
-static int abandon(struct reader *r, int error, struct firn_error *err)
+static void abandon(struct reader *r)
 {
     for (size_t i = 0; i < FIRN_READ_DEPTH; i++) {
         if (!r->job[i].item)
@@ -185,7 +188,6 @@ static int abandon(struct reader *r, int error, struct firn_error *err)
         firn_item_drop(r->job[i].item);
         firn_ring_push(r->config->out, r->job[i].item);
     }
-    return firn_fail(err, FIRN_IO, "io_uring: %s; try --io threads", strerror(-error));
 }
 
 static int run(void *worker, struct firn_error *err)
@@ -201,9 +203,14 @@ static int run(void *worker, struct firn_error *err)
         if (r->under_way == 0)
             continue;
         int status = submit_and_wait(r);
-        if (status)
-            return abandon(r, status, err);
-        reap(r);
+        if (!status)
+            reap(r);
+        if (!status && !r->failed.fatal)
+            continue;
+        abandon(r);
+        return status ? firn_fail(err, FIRN_IO, "io_uring: %s; try --io threads",
+                                  strerror(-status))
+                      : firn_job_fail(&r->failed, err);
     }
 }
 

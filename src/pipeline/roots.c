@@ -104,6 +104,38 @@ static int add_path(struct firn_roots *roots, const char *path, struct firn_erro
     return 0;
 }
 
+static bool lies_inside(const char *path, const char *root)
+{
+    size_t n = strlen(root);
+    return strncmp(path, root, n) == 0 && (path[n] == '/' || n == 1);
+}
+
+/* Its photographs would be there twice, of two classes. */
+static int refuse_nested(const struct firn_roots *roots, struct firn_error *err)
+{
+    for (size_t i = 0; i < roots->n; i++)
+        for (size_t k = 0; k < roots->n; k++)
+            if (i != k && lies_inside(roots->root[i].path, roots->root[k].path))
+                return firn_fail(err, FIRN_USAGE, "%s: lies inside %s, which is walked as well; "
+                                 "name one of them", roots->root[i].path, roots->root[k].path);
+    return 0;
+}
+
+/* The same file by several names, such as a.jpg and ./a.jpg, is one photograph. */
+static void drop_repeated(struct firn_roots *roots)
+{
+    size_t kept = 0;
+    if (roots->n_files)
+        qsort(roots->file, roots->n_files, sizeof *roots->file, by_bytes);
+    for (size_t i = 0; i < roots->n_files; i++) {
+        if (kept && strcmp(roots->file[kept - 1], roots->file[i]) == 0)
+            free(roots->file[i]);
+        else
+            roots->file[kept++] = roots->file[i];
+    }
+    roots->n_files = kept;
+}
+
 int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_t n,
                        struct firn_error *err)
 {
@@ -113,7 +145,8 @@ int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_
     int status = 0;
     for (size_t i = 0; i < n && !status; i++)
         status = add_path(roots, paths[i], err);
-    return status;
+    drop_repeated(roots);
+    return status ? status : refuse_nested(roots, err);
 }
 
 void firn_roots_clear(struct firn_roots *roots)

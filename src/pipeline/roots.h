@@ -28,8 +28,9 @@ struct firn_roots {
 };
 
 /**
- * Sorts `paths` into directories and files, and lists the classes. FIRN_NOINPUT names the first
- * path that does not exist or cannot be read. To be cleared in any case.
+ * Sorts `paths` into directories and files, each once, and lists the classes. FIRN_NOINPUT names
+ * the first path that does not exist or cannot be read, FIRN_USAGE a directory inside another one.
+ * To be cleared in any case.
  */
 int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_t n,
                        struct firn_error *err);

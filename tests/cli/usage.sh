@@ -29,3 +29,7 @@ try firn why one
 try firn preview x.jpg
 try firn bench nothing
 ls
+try firn ls ''
+try firn extract -m '' -o cache photos
+mkdir photos/ring
+try firn extract -m untrained:resnet18 -o cache photos photos/ring

@@ -1,0 +1,12 @@
+quiet samples photos 4
+# A limit of file size is no full disk, and no reason to die of SIGXFSZ.
+(ulimit -f 12 && try extract -o cache photos)
+try firn verify -q cache
+quiet extract -o cache photos
+try firn verify -q cache
+firn ls cache | wc -l
+# The same file under several names is one photograph.
+cd photos/ring
+try extract -o ../../few ring-01.jpg ./ring-01.jpg ../ring/ring-01.jpg
+cd ../..
+firn ls few | wc -l
