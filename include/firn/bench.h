@@ -38,9 +38,12 @@ struct firn_bench_layer {
     char algorithm[32]; /**< "gemm", "wino 6+5", ...; empty where there is no choice */
     int count;          /**< layers of this shape */
     double ms_per_image;    /**< of the processor's time, all of them together */
+    double input_ms, products_ms, output_ms; /**< parts of it; 0 where there are none */
     double direct_gflop;    /**< per image, all of them together; 0 for passes over maps */
     double executed_gflop;  /**< per image */
+    double direct_gflops, executed_gflops; /**< per second */
     double percent_of_peak; /**< executed */
+    double ratio_to_direct_roof; /**< time of the plain convolutions at peak / own time */
 };
 
 struct firn_bench_trunk {

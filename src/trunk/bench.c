@@ -160,7 +160,10 @@ static void derive(struct firn_bench_trunk *out)
     }
     for (int i = 0; i < out->n_layers; i++) {
         struct firn_bench_layer *l = &out->layer[i];
-        l->percent_of_peak = 100 * l->executed_gflop / l->ms_per_image * 1e3 / peak;
+        l->direct_gflops = l->direct_gflop / l->ms_per_image * 1e3;
+        l->executed_gflops = l->executed_gflop / l->ms_per_image * 1e3;
+        l->percent_of_peak = 100 * l->executed_gflops / peak;
+        l->ratio_to_direct_roof = l->direct_gflops / peak;
     }
 }
 

@@ -51,6 +51,9 @@ void firn_bench_layers(struct firn_bench_trunk *out, const struct firn_trunk *tr
             return;
         l->count++;
         l->ms_per_image += (double)profile->conv_ns[i] * 1e-6 / (double)images;
+        l->input_ms += (double)profile->parts[i].input * 1e-6 / (double)images;
+        l->products_ms += (double)profile->parts[i].products * 1e-6 / (double)images;
+        l->output_ms += (double)profile->parts[i].output * 1e-6 / (double)images;
         l->direct_gflop += 2e-9 * firn_conv_direct_macs(&trunk->plan.conv[i]);
         l->executed_gflop += 2e-9 * trunk->op[i]->macs;
         if (i == 0)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "firn/error.h"
 #include "trunk/kernels.h"
@@ -42,6 +43,11 @@ static inline double firn_conv_direct_macs(const struct firn_conv_shape *s)
            s->kernel * s->kernel;
 }
 
+/** Nanoseconds of processor time of the three steps of an algorithm that has them. */
+struct firn_conv_parts {
+    int64_t input, products, output;
+};
+
 /** The arguments of one run. */
 struct firn_conv_call {
     const float *in;       /**< [n][h][w][cin] */
@@ -49,6 +55,7 @@ struct firn_conv_call {
     float *out;            /**< [n][oh][ow][cout]; does not overlap `in` */
     int n;                 /**< images, at least 1 */
     void *scratch;         /**< scratch(op, n) bytes, 64-byte aligned, contents arbitrary */
+    struct firn_conv_parts *parts; /**< adds what the steps take, or NULL */
 };
 
 /**

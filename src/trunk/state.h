@@ -23,6 +23,7 @@ struct firn_trunk_profile {
     int64_t images;
     int64_t normalise_ns, pool_ns, average_ns;
     int64_t conv_ns[FIRN_MAX_CONVS];
+    struct firn_conv_parts parts[FIRN_MAX_CONVS];
 };
 
 /** From now on `worker` measures itself; the sums live as long as it. */

@@ -57,7 +57,8 @@ static void run_conv(struct firn_trunk_worker *w, int i, const float *in, const 
     const struct firn_conv_op *op = w->trunk->op[i];
     int64_t start = start_clock(w);
     op->run(op, &(struct firn_conv_call){
-        .in = in, .residual = residual, .out = out, .n = n, .scratch = w->scratch});
+        .in = in, .residual = residual, .out = out, .n = n, .scratch = w->scratch,
+        .parts = w->timed ? &w->profile.parts[i] : NULL});
     stop_clock(w, start, &w->profile.conv_ns[i]);
 }
 

@@ -28,8 +28,10 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < b.n_layers; i++) {
         const struct firn_bench_layer *l = &b.layer[i];
-        printf("%-32s %-16s x%-2d %7.3f ms %7.3f of %7.3f GFLOP %5.1f%%\n", l->name, l->algorithm,
-               l->count, l->ms_per_image, l->executed_gflop, l->direct_gflop, l->percent_of_peak);
+        printf("%-32s %-16s x%-2d %7.3f ms (%6.3f %6.3f %6.3f) %7.3f of %7.3f GFLOP %5.1f%% "
+               "ratio %.2f\n", l->name, l->algorithm, l->count, l->ms_per_image, l->input_ms,
+               l->products_ms, l->output_ms, l->executed_gflop, l->direct_gflop,
+               l->percent_of_peak, l->ratio_to_direct_roof);
     }
     return 0;
 }

@@ -134,7 +134,7 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
             for (int u = 0; u < UNROLLED; u++)
                 step(sum, a, a3, lda, b, rows, u);
             for (int u = 0; u < ahead; u++)
-                _mm_prefetch(next + LINE * u, _MM_HINT_T0);
+                _mm_prefetch(next + LINE * u, _MM_HINT_T1);
             next += LINE * ahead;
             a += UNROLLED * sizeof(float);
             a3 += UNROLLED * sizeof(float);
