@@ -12,6 +12,7 @@
  *
  * - include/firn/   what a program that embeds firn sees.
  *
+ * - src/line.c       the stages behind the source, wired: what watch and extract share
  * - src/recipe.c     weights, pixels and storage: what makes features what they are
  *
  * - src/pipeline/   the stages
@@ -38,35 +39,22 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "cache/writer.h"
-#include "pipeline/arena.h"
-#include "pipeline/decode.h"
-#include "pipeline/infer.h"
-#include "pipeline/item.h"
+#include "line.h"
 #include "pipeline/machine.h"
-#include "pipeline/read.h"
 #include "pipeline/roots.h"
 #include "pipeline/scan.h"
-#include "pipeline/sink.h"
 #include "recipe.h"
 #include "trunk/trunk.h"
 
-const char *const firn_stage_names[FIRN_STAGES] = {"scan", "read", "decode", "infer", "sink"};
-
-/* 8 and 16 cost the same CPU time per photograph; 8 takes a tenth less memory and latency. */
-#define DEFAULT_BATCH 8
-#define MAX_BATCH 1024
-#define MAX_THREADS 1024
 #define REPORT_NS 200000000
 
 /* One extraction, from the arguments to the result. */
@@ -75,42 +63,14 @@ struct extraction {
     struct firn_roots roots;
     struct firn_recipe recipe;
     struct firn_writer *writer;
-
-    /* the line */
-    struct firn_board board;
-    struct firn_ring *ring[FIRN_STAGES]; /* into each stage; into the scan: free items */
-    struct firn_slab slab;
-    struct firn_arena *arena;
-    struct firn_twins *twins;
+    struct firn_line line;
     struct firn_scan_config scan;
-    struct firn_read_config read;
-    struct firn_decode_config decode;
-    struct firn_infer_config infer;
-    struct firn_sink_config sink;
-    struct firn_stage_plan plan[FIRN_STAGES];
-    struct firn_machine *machine;
 
     /* the report */
-    struct firn_progress progress;
     uint64_t cache_bytes; /* on disk, before */
     int64_t began, reported;
     int64_t unix_time;
 };
-
-static void notice(const struct firn_extract_options *o, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void notice(const struct firn_extract_options *o, const char *fmt, ...)
-{
-    char text[1024];
-    va_list ap;
-    if (!o->on_notice)
-        return;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    o->on_notice(o->user, text);
-}
 
 /* ---- the arguments ---- */
 
@@ -120,13 +80,7 @@ static int check_options(const struct firn_extract_options *o, struct firn_error
         return firn_fail(err, FIRN_USAGE, "a model and a cache are needed");
     if (!o->n_paths && !o->files_from)
         return firn_fail(err, FIRN_USAGE, "no photographs are given");
-    if (o->threads < 0 || o->threads > MAX_THREADS)
-        return firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MAX_THREADS);
-    if (o->batch < 0 || o->batch > MAX_BATCH)
-        return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
-    if (o->resize < 0 || o->crop < 0)
-        return firn_fail(err, FIRN_USAGE, "resize and crop are numbers of pixels");
-    return 0;
+    return firn_line_check(o, err);
 }
 
 /* A cache inside a walked directory would be a class of its own there, from the second run on. */
@@ -167,98 +121,18 @@ static int open_cache(struct extraction *x, struct firn_error *err)
 
 /* ---- the line ---- */
 
-static void choose_sizes(struct extraction *x)
-{
-    const struct firn_extract_options *o = x->options;
-    struct firn_progress *p = &x->progress;
-    int why;
-    p->threads = o->threads ? o->threads : firn_cpu_usable_cores();
-    p->batch = o->batch ? o->batch : DEFAULT_BATCH;
-    p->cpu = firn_cpu_name(x->recipe.cpu);
-    p->io = firn_read_choose(o->io, &why);
-    if (why)
-        notice(o, "io_uring is not to be had here (%s): files are read by threads, with the "
-                  "same results", strerror(-why));
-    p->threads_of[FIRN_SCAN] = 1;
-    p->threads_of[FIRN_READ] = p->io == FIRN_IO_URING ? 1 : FIRN_READ_THREADS;
-    p->threads_of[FIRN_DECODE] = p->threads;
-    p->threads_of[FIRN_INFER] = p->threads;
-    p->threads_of[FIRN_SINK] = 1;
-}
-
-/*
- * A photograph's bytes live from read to decode, the rest of it from scan to sink. With a batch
- * in work and another one ready for every worker, the trunk never waits for a decoder.
- */
-static int allocate(struct extraction *x, struct firn_error *err)
-{
-    const struct firn_progress *p = &x->progress;
-    size_t threads = (size_t)p->threads, batch = (size_t)p->batch;
-    size_t blobs = FIRN_READ_DEPTH + 2 * threads;
-    size_t items = blobs + threads + 2 * threads * batch + FIRN_READ_DEPTH;
-    int status = firn_slab_create(&x->slab, items, x->recipe.spec.crop,
-                                  firn_trunk_dim(x->recipe.trunk), err);
-    if (!status)
-        status = firn_arena_create(&x->arena, blobs, FIRN_READ_BUDGET, FIRN_READ_LIMIT, err);
-    if (!status)
-        status = firn_twins_create(&x->twins, items, err);
-    for (int s = 0; s < FIRN_STAGES && !status; s++) {
-        int before = (s + FIRN_STAGES - 1) % FIRN_STAGES;
-        x->ring[s] = firn_ring_create(items, (unsigned)p->threads_of[before]);
-        if (!x->ring[s])
-            status = firn_fail_nomem(err, "rings");
-    }
-    if (!status)
-        firn_slab_fill(&x->slab, x->ring[FIRN_SCAN]);
-    return status;
-}
-
-static void configure(struct extraction *x)
-{
-    struct firn_ring **r = x->ring;
-    struct firn_board *board = &x->board;
-    const struct firn_extract_options *o = x->options;
-    x->scan = (struct firn_scan_config){
-        .in = r[FIRN_SCAN], .out = r[FIRN_READ], .board = board, .writer = x->writer,
-        .roots = &x->roots, .list = o->files_from, .zero = o->zero};
-    x->read = (struct firn_read_config){
-        .in = r[FIRN_READ], .out = r[FIRN_DECODE], .board = board, .arena = x->arena};
-    x->decode = (struct firn_decode_config){
-        .in = r[FIRN_DECODE], .out = r[FIRN_INFER], .board = board, .writer = x->writer,
-        .twins = x->twins, .spec = x->recipe.spec, .cpu = x->recipe.cpu};
-    x->infer = (struct firn_infer_config){
-        .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = x->recipe.trunk,
-        .batch = x->progress.batch};
-    x->sink = (struct firn_sink_config){
-        .in = r[FIRN_SINK], .out = r[FIRN_SCAN], .board = board, .writer = x->writer,
-        .twins = x->twins, .items = x->slab.count};
-    x->plan[FIRN_SCAN] = (struct firn_stage_plan){&firn_scan_stage, &x->scan, 0, NULL, NULL};
-    x->plan[FIRN_READ] = (struct firn_stage_plan){
-        x->progress.io == FIRN_IO_URING ? &firn_read_uring_stage : &firn_read_threads_stage,
-        &x->read, 0, NULL, NULL};
-    x->plan[FIRN_DECODE] = (struct firn_stage_plan){&firn_decode_stage, &x->decode, 0, NULL, NULL};
-    x->plan[FIRN_INFER] = (struct firn_stage_plan){&firn_infer_stage, &x->infer, 0, NULL, NULL};
-    x->plan[FIRN_SINK] = (struct firn_stage_plan){&firn_sink_stage, &x->sink, 0, NULL, NULL};
-    for (int s = 0; s < FIRN_STAGES; s++) {
-        x->plan[s].threads = x->progress.threads_of[s];
-        x->plan[s].in = s == FIRN_SCAN ? NULL : r[s];
-        x->plan[s].out = r[(s + 1) % FIRN_STAGES];
-    }
-}
-
 static int build_line(struct extraction *x, struct firn_error *err)
 {
-    choose_sizes(x);
-    int status = allocate(x, err);
+    const struct firn_extract_options *o = x->options;
+    struct firn_line *line = &x->line;
+    int status = firn_line_open(line, o, &x->recipe, x->writer, err);
     if (status)
         return status;
-    configure(x);
-    status = firn_board_create(&x->board, firn_machine_threads(x->plan), err);
-    if (!status)
-        status = firn_machine_create(&x->machine, x->plan, &x->board, err);
-    x->progress.memory = x->slab.bytes + FIRN_READ_BUDGET + firn_trunk_bytes(x->recipe.trunk) +
-                         atomic_load(&x->board.memory);
-    return status;
+    line->began = x->began;
+    x->scan = (struct firn_scan_config){
+        .in = line->ring[FIRN_SCAN], .out = line->ring[FIRN_READ], .board = &line->board,
+        .writer = x->writer, .roots = &x->roots, .list = o->files_from, .zero = o->zero};
+    return firn_line_begin(line, &firn_scan_stage, &x->scan, err);
 }
 
 /* ---- the report ---- */
@@ -278,38 +152,12 @@ static uint64_t cache_bytes(const char *path)
     return bytes;
 }
 
-/* Threads that compute or wait for a disk hold the others up; of these, who the most? */
-static void find_slowest(struct extraction *x)
-{
-    struct firn_progress *p = &x->progress;
-    double most = -1;
-    for (int s = 0; s < FIRN_STAGES; s++) {
-        p->busy[s] = firn_machine_busy(x->machine, (enum firn_stage)s);
-        double load = p->busy[s] + (double)x->board.waited_ns[s] * 1e-9;
-        if (load / p->threads_of[s] > most) {
-            most = load / p->threads_of[s];
-            p->slowest = firn_stage_names[s];
-        }
-    }
-}
-
 static void report(struct extraction *x)
 {
-    struct firn_board *board = &x->board;
-    struct firn_progress *p = &x->progress;
+    struct firn_progress *p = &x->line.progress;
     uint64_t bytes = cache_bytes(x->options->cache);
-    p->scan_done = board->scan_done; /* before found: what is final must be all */
-    p->found = board->found;
-    p->known = board->known;
-    p->known_corrupt = board->known_corrupt;
-    p->done = board->done;
-    p->reused = board->reused;
-    p->skipped = board->skipped;
-    p->corrupt = board->corrupt;
-    p->bytes_read = board->bytes_read;
+    firn_line_report(&x->line);
     p->bytes_written = bytes > x->cache_bytes ? bytes - x->cache_bytes : 0;
-    p->seconds = (double)(firn_now_ns() - x->began) * 1e-9;
-    find_slowest(x);
     if (x->options->on_progress)
         x->options->on_progress(x->options->user, p);
 }
@@ -319,7 +167,7 @@ static void on_tick(void *user)
     struct extraction *x = user;
     int64_t now = firn_now_ns();
     if (x->options->stop && __atomic_load_n(x->options->stop, __ATOMIC_RELAXED))
-        firn_board_halt(&x->board);
+        firn_board_halt(&x->line.board);
     if (now - x->reported < REPORT_NS)
         return;
     x->reported = now;
@@ -330,7 +178,7 @@ static void on_news(void *user, const struct firn_news *news)
 {
     const struct firn_extract_options *o = ((struct extraction *)user)->options;
     if (!news->state)
-        notice(o, "%s", news->text);
+        firn_notice(o, "%s", news->text);
     else if (o->on_failure)
         o->on_failure(o->user, news->path, (enum firn_state)news->state, news->text);
 }
@@ -338,16 +186,11 @@ static void on_news(void *user, const struct firn_news *news)
 /* A run that found nothing to do leaves no trace. */
 static int record_run(struct extraction *x, struct firn_error *err)
 {
-    const struct firn_progress *p = &x->progress;
+    const struct firn_progress *p = &x->line.progress;
+    struct firn_run run;
     if (p->done + p->skipped + p->corrupt == 0)
         return 0;
-    struct firn_run run = {
-        .start = x->unix_time, .seconds = p->seconds, .done = p->done,
-        .failed = p->skipped + p->corrupt, .reused = p->reused, .bytes_read = p->bytes_read,
-        .threads = p->threads, .batch = p->batch};
-    snprintf(run.cpu, sizeof run.cpu, "%s", p->cpu);
-    snprintf(run.version, sizeof run.version, "%s", FIRN_VERSION);
-    snprintf(run.slowest, sizeof run.slowest, "%s", p->slowest);
+    firn_line_run(&x->line, x->unix_time, &run);
     return firn_writer_run(x->writer, &run, err);
 }
 
@@ -357,18 +200,16 @@ static int work(struct extraction *x, struct firn_error *err)
 {
     const struct firn_machine_events events = {x, on_news, on_tick};
     if (x->recipe.untrained)
-        notice(x->options, "%s: seeded random weights, for trying only", x->options->model);
+        firn_notice(x->options, "%s: seeded random weights, for trying only", x->options->model);
     x->cache_bytes = cache_bytes(x->options->cache);
-    int status = firn_machine_run(x->machine, &events, err);
-    find_slowest(x);
-    return status;
+    return firn_machine_run(x->line.machine, &events, err);
 }
 
 static int verdict(const struct extraction *x, struct firn_error *err)
 {
-    const struct firn_progress *p = &x->progress;
+    const struct firn_progress *p = &x->line.progress;
     uint64_t failed = p->skipped + p->corrupt + p->known_corrupt;
-    if (!p->scan_done || x->board.dropped)
+    if (!p->scan_done || x->line.board.dropped)
         return firn_fail(err, FIRN_INTERRUPTED, "stopped; what was acknowledged is kept");
     if (p->found + failed == 0)
         return firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
@@ -381,13 +222,7 @@ static int verdict(const struct extraction *x, struct firn_error *err)
 
 static void discard(struct extraction *x)
 {
-    firn_machine_destroy(x->machine);
-    firn_board_destroy(&x->board);
-    for (int s = 0; s < FIRN_STAGES; s++)
-        firn_ring_destroy(x->ring[s]);
-    firn_twins_destroy(x->twins);
-    firn_arena_destroy(x->arena);
-    firn_slab_destroy(&x->slab);
+    firn_line_close(&x->line);
     firn_recipe_close(&x->recipe);
     firn_roots_clear(&x->roots);
     free(x);
@@ -418,7 +253,7 @@ static int carry_out(struct extraction *x, struct firn_progress *result, struct 
     x->writer = NULL;
     report(x);
     if (result)
-        *result = x->progress;
+        *result = x->line.progress;
     return status ? status : closed ? closed : verdict(x, err);
 }
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn extract`: computes what a cache is missing. */
 #include "cli.h"
+#include "extract_options.h"
 #include "progress.h"
 
 #include <signal.h>
-#include <string.h>
-
-#include "firn/extract.h"
 
 static volatile int stop;
 
@@ -70,57 +68,32 @@ static int run(const struct firn_extract_options *options, struct firn_display *
 
 static int extract(const struct firn_verb *verb, int argc, char **argv)
 {
-    static const char *const stores[] = {"f32", "f16", NULL};
-    static const char *const ios[] = {"uring", "threads", NULL};
     struct firn_display display = {0};
-    struct firn_extract_options o = {.on_progress = on_progress, .on_failure = on_failure,
-                                     .on_notice = on_notice, .user = &display, .stop = &stop};
-    const char *bn = "frozen";
-    int store = 0, io = 0;
+    struct firn_extract_args args = {
+        .options = {.on_progress = on_progress, .on_failure = on_failure, .on_notice = on_notice,
+                    .user = &display, .stop = &stop}};
+    struct firn_extract_options *o = &args.options;
     bool json = false;
-    const struct firn_opt opts[] = {
-        {FIRN_OPT_TEXT, 'm', "model", "MODEL", "weights: file, name or untrained:FAMILY[:SEED]",
-         &o.model, NULL},
-        {FIRN_OPT_TEXT, 'o', "output", "CACHE", "directory of the cache, created if absent",
-         &o.cache, NULL},
+    const struct firn_opt own[] = {
         {FIRN_OPT_TEXT, 'f', "files-from", "FILE", "read paths from FILE, one a line; - is stdin",
-         &o.files_from, NULL},
+         &o->files_from, NULL},
         {FIRN_OPT_FLAG, '0', "null", NULL, "these paths end in a NUL byte, not a newline",
-         &o.zero, NULL},
-        {FIRN_OPT_TEXT, 0, "bn", "MODE", "BatchNorm statistics: frozen [frozen]", &bn, NULL},
-        {FIRN_OPT_COUNT, 0, "resize", "N", "shorter side after resizing [by the model: 256 or 232]",
-         &o.resize, NULL},
-        {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [by the model: 224]", &o.crop,
-         NULL},
-        {FIRN_OPT_CHOICE, 0, "store", "TYPE", "features as f32 or f16 [f32]", &store, stores},
-        {FIRN_OPT_COUNT, 'j', "threads", "N", "worker threads [usable cores]", &o.threads, NULL},
-        {FIRN_OPT_COUNT, 'b', "batch", "N", "photographs a batch [by the trunk]", &o.batch, NULL},
-        {FIRN_OPT_CHOICE, 0, "io", "HOW", "read files by uring or threads [what works]", &io, ios},
-        {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &o.cpu, NULL},
+         &o->zero, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print the summary as JSON on stdout", &json, NULL},
         {0},
     };
-    int status = firn_cli_parse(verb, opts, &argc, &argv);
+    firn_extract_table(&args, own);
+    int status = firn_extract_parse(verb, &args, argc, argv);
     if (status != FIRN_CLI_GO) {
         return status;
     }
-    if (!o.model || !o.cache) {
-        return firn_cli_usage(verb, "%s is missing", o.model ? "-o CACHE" : "-m MODEL");
-    }
-    if (strcmp(bn, "frozen") != 0) {
-        return firn_cli_usage(verb, "--bn %s is not part of this version, only frozen is", bn);
-    }
-    if (argc == 0 && !o.files_from) {
+    if (o->n_paths == 0 && !o->files_from) {
         return firn_cli_usage(verb, "no photographs given");
     }
-    if (o.zero && !o.files_from) {
+    if (o->zero && !o->files_from) {
         return firn_cli_usage(verb, "-0 belongs to --files-from");
     }
-    o.paths = (const char *const *)argv;
-    o.n_paths = (size_t)argc;
-    o.store = store == 2 ? FIRN_STORE_F16 : FIRN_STORE_F32;
-    o.io = io == 0 ? FIRN_IO_PROBE : io == 1 ? FIRN_IO_URING : FIRN_IO_THREADS;
-    return run(&o, &display, json);
+    return run(o, &display, json);
 }
 
 const struct firn_verb firn_verb_extract = {

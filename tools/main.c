@@ -5,6 +5,7 @@
  *   main.c        the table of verbs, help, version
  *   cli.h         what verbs share: options.c (command line), terminal.c (messages, colour)
  *   VERB.c        one verb each: extract ls stat show verify export why model preview bench
+ *   extract_options.c  what extract and watch have in common
  *   progress.c    extract's progress line and summary
  *   export_*.c    one output format each, on output.c (temporary file, then rename)
  *   samples.c     the sample photographs of tools/quickstart, with jpeg_encode.c

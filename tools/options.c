@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPTIONS 32
+#define MAX_OPTIONS 64
 #define FIRST_LONG 256 /* above every letter: getopt's value of an option without a short form */
 
 static const struct firn_opt common[] = {
