@@ -3,6 +3,7 @@
 #ifndef FIRN_BENCH_H
 #define FIRN_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "firn/error.h"
@@ -14,6 +15,7 @@
 struct firn_bench_trunk_spec {
     const char *model;          /**< as firn_model_open() [untrained:resnet18] */
     const char *cpu;            /**< highest instruction set to use [the best] */
+    bool small;                 /**< as FIRN_MEMORY_SMALL */
     int crop;                   /**< pixels [the model's] */
     int batch[FIRN_BENCH_RUNS]; /**< batch sizes, ended by 0 [1, 4, 8, 16] */
     int threads;                /**< of the second half of the runs [usable cores]; 1 for none */

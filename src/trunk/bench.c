@@ -239,7 +239,7 @@ int firn_bench_trunk(struct firn_bench_trunk *out, const struct firn_bench_trunk
     int status = firn_model_open(&model, spec->model ? spec->model : "untrained:resnet18", err);
     if (!status) {
         int crop = spec->crop ? spec->crop : firn_model_info(model)->crop;
-        status = firn_trunk_create(&b->trunk, model, crop, (enum firn_cpu)cpu, err);
+        status = firn_trunk_create(&b->trunk, model, crop, (enum firn_cpu)cpu, spec->small, err);
         out->start_ms = (double)(firn_now_ns() - start) * 1e-6;
         if (!status)
             status = bench_trunk(b, spec, model, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** Prints what firn_bench_trunk() measures: trunk_bench [MODEL [CPU [SECONDS [BATCH]]]] */
+/** Prints what firn_bench_trunk() measures: trunk_bench [MODEL [CPU [SECONDS [BATCH [small]]]]] */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +12,7 @@ int main(int argc, char **argv)
     struct firn_bench_trunk_spec spec = {
         .model = argc > 1 ? argv[1] : NULL, .cpu = argc > 2 && *argv[2] ? argv[2] : NULL,
         .seconds = argc > 3 ? atof(argv[3]) : 0, .batch = {argc > 4 ? atoi(argv[4]) : 0},
+        .small = argc > 5,
     };
     if (firn_bench_trunk(&b, &spec, &err)) {
         fprintf(stderr, "trunk_bench: %s\n", err.text);
