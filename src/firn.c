@@ -199,7 +199,8 @@ static int allocate(struct extraction *x, struct firn_error *err)
     int status = firn_slab_create(&x->slab, items, x->recipe.spec.crop,
                                   firn_trunk_dim(x->recipe.trunk), err);
     if (!status)
-        status = firn_arena_create(&x->arena, blobs, FIRN_READ_BUDGET, FIRN_READ_LIMIT, err);
+        status = firn_arena_create(&x->arena, blobs, firn_read_budget(x->options->memory),
+                                   FIRN_READ_LIMIT, err);
     if (!status)
         status = firn_twins_create(&x->twins, items, err);
     for (int s = 0; s < FIRN_STAGES && !status; s++) {
@@ -256,8 +257,8 @@ static int build_line(struct extraction *x, struct firn_error *err)
     status = firn_board_create(&x->board, firn_machine_threads(x->plan), err);
     if (!status)
         status = firn_machine_create(&x->machine, x->plan, &x->board, err);
-    x->progress.memory = x->slab.bytes + FIRN_READ_BUDGET + firn_trunk_bytes(x->recipe.trunk) +
-                         atomic_load(&x->board.memory);
+    x->progress.memory = x->slab.bytes + firn_read_budget(x->options->memory) +
+                         firn_trunk_bytes(x->recipe.trunk) + atomic_load(&x->board.memory);
     return status;
 }
 

@@ -72,11 +72,12 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
 {
     static const char *const stores[] = {"f32", "f16", NULL};
     static const char *const ios[] = {"uring", "threads", NULL};
+    static const char *const memories[] = {"normal", "small", NULL};
     struct firn_display display = {0};
     struct firn_extract_options o = {.on_progress = on_progress, .on_failure = on_failure,
                                      .on_notice = on_notice, .user = &display, .stop = &stop};
     const char *bn = "frozen";
-    int store = 0, io = 0;
+    int store = 0, io = 0, memory = 0;
     bool json = false;
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'm', "model", "MODEL", "weights: file, name or untrained:FAMILY[:SEED]",
@@ -96,6 +97,8 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
         {FIRN_OPT_COUNT, 'j', "threads", "N", "worker threads [usable cores]", &o.threads, NULL},
         {FIRN_OPT_COUNT, 'b', "batch", "N", "photographs a batch [by the trunk]", &o.batch, NULL},
         {FIRN_OPT_CHOICE, 0, "io", "HOW", "read files by uring or threads [what works]", &io, ios},
+        {FIRN_OPT_CHOICE, 0, "memory", "SIZE", "normal, or small where there is little [normal]",
+         &memory, memories},
         {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &o.cpu, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print the summary as JSON on stdout", &json, NULL},
         {0},
@@ -118,6 +121,7 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
     }
     o.paths = (const char *const *)argv;
     o.n_paths = (size_t)argc;
+    o.memory = memory == 2 ? FIRN_MEMORY_SMALL : FIRN_MEMORY_NORMAL;
     o.store = store == 2 ? FIRN_STORE_F16 : FIRN_STORE_F32;
     o.io = io == 0 ? FIRN_IO_PROBE : io == 1 ? FIRN_IO_URING : FIRN_IO_THREADS;
     return run(&o, &display, json);
