@@ -175,7 +175,8 @@ static void check_crops(void)
     struct firn_error err;
     CHECK(firn_model_open(&model, "untrained:resnet18", &err) == 0);
     CHECK_INT(firn_trunk_create(&trunk, model, 0, FIRN_CPU_GENERIC, false, &err), -FIRN_USAGE);
-    CHECK_INT(firn_trunk_create(&trunk, model, 1 << 20, FIRN_CPU_GENERIC, false, &err), -FIRN_USAGE);
+    CHECK_INT(firn_trunk_create(&trunk, model, 1 << 20, FIRN_CPU_GENERIC, false, &err),
+              -FIRN_USAGE);
     CHECK(trunk == NULL && strstr(err.text, "crop"));
     firn_model_close(model);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /** The weights of a Winograd convolution: U = G g G', or the kernels as they are. */
-
 #include "base/mem.h"
 #include "trunk/wino_op.h"
 
