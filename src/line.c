@@ -63,7 +63,8 @@ static void choose_sizes(struct firn_line *l, const struct firn_extract_options 
  * A photograph's bytes live from read to decode, the rest of it from scan to sink. With a batch
  * in work and another one ready for every worker, the trunk never waits for a decoder.
  */
-static int allocate(struct firn_line *l, const struct firn_recipe *recipe, struct firn_error *err)
+static int allocate(struct firn_line *l, const struct firn_recipe *recipe, size_t budget,
+                    struct firn_error *err)
 {
     const struct firn_progress *p = &l->progress;
     size_t threads = (size_t)p->threads, batch = (size_t)p->batch;
@@ -72,7 +73,7 @@ static int allocate(struct firn_line *l, const struct firn_recipe *recipe, struc
     int status = firn_slab_create(&l->slab, items, recipe->spec.crop,
                                   firn_trunk_dim(recipe->trunk), err);
     if (!status)
-        status = firn_arena_create(&l->arena, blobs, FIRN_READ_BUDGET, FIRN_READ_LIMIT, err);
+        status = firn_arena_create(&l->arena, blobs, budget, FIRN_READ_LIMIT, err);
     if (!status)
         status = firn_twins_create(&l->twins, items, err);
     for (int s = 0; s < FIRN_STAGES && !status; s++) {
@@ -116,11 +117,12 @@ int firn_line_open(struct firn_line *l, const struct firn_extract_options *optio
 {
     l->began = firn_now_ns();
     choose_sizes(l, options, recipe);
-    int status = allocate(l, recipe, err);
+    size_t budget = firn_read_budget(options->memory);
+    int status = allocate(l, recipe, budget, err);
     if (status)
         return status;
     configure(l, recipe, writer);
-    l->progress.memory = l->slab.bytes + FIRN_READ_BUDGET + firn_trunk_bytes(recipe->trunk);
+    l->progress.memory = l->slab.bytes + budget + firn_trunk_bytes(recipe->trunk);
     return 0;
 }
 

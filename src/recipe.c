@@ -24,7 +24,8 @@ static int use_model(struct firn_recipe *r, const struct firn_model *model,
     r->spec.resize = o->resize ? o->resize : info->resize;
     r->spec.crop = o->crop ? o->crop : info->crop;
     firn_model_fingerprint(model, &r->fingerprint);
-    return firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu, err);
+    return firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu,
+                             o->memory == FIRN_MEMORY_SMALL, err);
 }
 
 int firn_recipe_open(struct firn_recipe *r, const struct firn_extract_options *o,

@@ -55,6 +55,7 @@ for threads in (1, 2, 3, 4):
         t.check(same(reference, extract("--threads", threads, "--batch", batch)),
                 f"{threads} threads, batch {batch}")
 t.check(same(reference, extract("--io", "threads", "--threads", 2)), "--io threads")
+t.check(same(reference, extract("--memory", "small", "--threads", 2)), "--memory small")
 
 # Photographs by name, in any order.
 names = sorted(reference)

@@ -104,9 +104,9 @@ struct firn_trunk_worker {
 };
 
 int firn_trunk_create(struct firn_trunk **out, const struct firn_model *model, int crop,
-                      enum firn_cpu cpu, struct firn_error *err)
+                      enum firn_cpu cpu, bool small, struct firn_error *err)
 {
-    (void)model, (void)crop, (void)cpu, (void)err;
+    (void)model, (void)crop, (void)cpu, (void)small, (void)err;
     *out = calloc(1, sizeof **out);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Raw crops on standard input, raw float32 features on standard output, for check_features.py:
- *     features_dump MODEL [--batch N] [--cpu NAME] [--crop N]
+ *     features_dump MODEL [--batch N] [--cpu NAME] [--crop N] [--small]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +43,7 @@ static int dump(struct firn_trunk_worker *worker, int batch, size_t crop_bytes, 
 int main(int argc, char **argv)
 {
     int batch = 8, crop = 224;
+    bool small = false;
     const char *spec = NULL, *cpu_name = NULL;
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--batch") && i + 1 < argc)
@@ -51,11 +52,13 @@ int main(int argc, char **argv)
             crop = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--cpu") && i + 1 < argc)
             cpu_name = argv[++i];
+        else if (!strcmp(argv[i], "--small"))
+            small = true;
         else
             spec = argv[i];
     int cpu = firn_cpu_choose(cpu_name);
     if (!spec || batch < 1 || cpu < 0)
-        return fail("usage: features_dump MODEL [--batch N] [--cpu NAME] [--crop N] <CROPS");
+        return fail("usage: features_dump MODEL [--batch N] [--cpu NAME] [--crop N] [--small] <CROPS");
 
     struct firn_error err = {0};
     struct firn_model *model = NULL;
@@ -63,7 +66,7 @@ int main(int argc, char **argv)
     struct firn_trunk_worker *worker = NULL;
     int status = firn_model_open(&model, spec, &err);
     if (!status)
-        status = firn_trunk_create(&trunk, model, crop, (enum firn_cpu)cpu, &err);
+        status = firn_trunk_create(&trunk, model, crop, (enum firn_cpu)cpu, small, &err);
     firn_model_close(model);
     if (!status)
         status = firn_trunk_worker_create(&worker, trunk, batch, &err);

@@ -199,8 +199,10 @@ static void test_same(void)
     static const struct {
         int threads, batch;
         enum firn_io io;
-    } ways[5] = {{2, 2, FIRN_IO_PROBE}, {3, 5, FIRN_IO_THREADS}, {4, 32, FIRN_IO_PROBE},
-                {1, 16, FIRN_IO_THREADS}, {4, 1, FIRN_IO_PROBE}};
+        enum firn_memory memory;
+    } ways[5] = {{2, 2, FIRN_IO_PROBE, FIRN_MEMORY_SMALL}, {3, 5, FIRN_IO_THREADS, 0},
+                {4, 32, FIRN_IO_PROBE, 0}, {1, 16, FIRN_IO_THREADS, FIRN_MEMORY_SMALL},
+                {4, 1, FIRN_IO_PROBE, 0}};
     const char *path = photos;
     for (size_t i = 0; i < WAYS; i++) {
         const char *cache = in_tree("same%zu", i);
@@ -209,6 +211,7 @@ static void test_same(void)
         o.threads = ways[i].threads;
         o.batch = ways[i].batch;
         o.io = ways[i].io;
+        o.memory = ways[i].memory;
         CHECK_INT(extract(&o, &p), 0);
         CHECK_SAME(cache, 0);
     }

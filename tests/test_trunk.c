@@ -19,15 +19,20 @@ static uint8_t *random_crops(int n, int crop)
     return p;
 }
 
-static struct firn_trunk *open_trunk(const char *spec, int crop, enum firn_cpu cpu)
+static struct firn_trunk *open_sized(const char *spec, int crop, enum firn_cpu cpu, bool small)
 {
     struct firn_error err = {0};
     struct firn_model *model;
     struct firn_trunk *trunk = NULL;
     CHECK(firn_model_open(&model, spec, &err) == 0, "(%s)", err.text);
-    CHECK(firn_trunk_create(&trunk, model, crop, cpu, &err) == 0, "(%s)", err.text);
+    CHECK(firn_trunk_create(&trunk, model, crop, cpu, small, &err) == 0, "(%s)", err.text);
     firn_model_close(model);
     return trunk;
+}
+
+static struct firn_trunk *open_trunk(const char *spec, int crop, enum firn_cpu cpu)
+{
+    return open_sized(spec, crop, cpu, false);
 }
 
 static void run(const struct firn_trunk *trunk, int max_batch, const uint8_t *bytes, int crop,
@@ -83,6 +88,23 @@ static void check_batches(const char *spec, int crop, enum firn_cpu cpu, int mos
     free(alone);
     free(got);
     firn_trunk_destroy(trunk);
+}
+
+/* Weights that are kept small give the same bits. */
+static void check_small(const char *spec, int crop, enum firn_cpu cpu, int n)
+{
+    uint8_t *bytes = random_crops(n, crop);
+    float want[8 * 2048], got[8 * 2048];
+    struct firn_trunk *trunk = open_trunk(spec, crop, cpu);
+    struct firn_trunk *small = open_sized(spec, crop, cpu, true);
+    CHECK(firn_trunk_bytes(small) < firn_trunk_bytes(trunk));
+    run(trunk, n, bytes, crop, 0, n, want);
+    run(small, n, bytes, crop, 0, n, got);
+    CHECK(!memcmp(want, got, n * (size_t)firn_trunk_dim(trunk) * sizeof *got), "(%s %s)", spec,
+          firn_cpu_name(cpu));
+    firn_trunk_destroy(trunk);
+    firn_trunk_destroy(small);
+    free(bytes);
 }
 
 /* Instruction sets agree within the stated bound. */
@@ -152,8 +174,9 @@ static void check_crops(void)
     struct firn_trunk *trunk;
     struct firn_error err;
     CHECK(firn_model_open(&model, "untrained:resnet18", &err) == 0);
-    CHECK_INT(firn_trunk_create(&trunk, model, 0, FIRN_CPU_GENERIC, &err), -FIRN_USAGE);
-    CHECK_INT(firn_trunk_create(&trunk, model, 1 << 20, FIRN_CPU_GENERIC, &err), -FIRN_USAGE);
+    CHECK_INT(firn_trunk_create(&trunk, model, 0, FIRN_CPU_GENERIC, false, &err), -FIRN_USAGE);
+    CHECK_INT(firn_trunk_create(&trunk, model, 1 << 20, FIRN_CPU_GENERIC, false, &err),
+              -FIRN_USAGE);
     CHECK(trunk == NULL && strstr(err.text, "crop"));
     firn_model_close(model);
 }
@@ -175,6 +198,9 @@ int main(int argc, char **argv)
     check_batches("untrained:resnet18", CROP, firn_cpu_best(), all ? 32 : 17);
     check_batches("untrained:resnet18", CROP, FIRN_CPU_GENERIC, 3);
     check_batches("untrained:resnext50_32x4d", CROP, firn_cpu_best(), 6);
+    check_small("untrained:resnet18", CROP, FIRN_CPU_GENERIC, 2);
+    check_small("untrained:resnet18", CROP, firn_cpu_best(), 8);
+    check_small("untrained:resnet50", CROP, firn_cpu_best(), 3);
     if (all) {
         check_batches("untrained:resnet18", 224, firn_cpu_best(), 32);
         check_batches("untrained:resnet50", 224, firn_cpu_best(), 18);

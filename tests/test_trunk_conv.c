@@ -205,7 +205,7 @@ static void check_bits(struct sample *t, const struct firn_conv_op *op,
 
 static firn_conv_create_fn *const algorithms[] = {
     firn_conv_create_direct, firn_conv_create_gemm, firn_conv_create_grouped,
-    firn_conv_create_wino,
+    firn_conv_create_wino, firn_conv_create_wino_compact,
 };
 
 static int tried[sizeof algorithms / sizeof *algorithms];

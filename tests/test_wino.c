@@ -117,6 +117,30 @@ static void check_output(const struct firn_kernels *fast, const struct firn_kern
     compare(sizeof got / sizeof *got, "output", n, m, clips);
 }
 
+/* Kernels to points: equal to the specification, absent taps and points included. */
+static void check_weights(const struct firn_kernels *fast, const struct firn_kernels *slow, int n,
+                          int r)
+{
+    enum { DEPTH = 3 };
+    static float u[2][FIRN_WINO_POINTS][DEPTH][FIRN_PANEL] __attribute__((aligned(64)));
+    struct firn_wino_matrix matrix;
+    struct firn_wino_weights t = {.matrix = &matrix, .channels = DEPTH, .step = 16 * FIRN_PANEL};
+    firn_wino_matrix(&matrix, n - r + 1, r);
+    for (int k = 0; k < r * r; k++)
+        t.tap[k] = r == 3 || k % 5 ? map + k * FIRN_PANEL : NULL;
+    memset(u, 0x55, sizeof u);
+    for (int i = 0; i < 2; i++) {
+        for (int p = 0; p < n * n; p++)
+            t.u[p] = p % 7 == 6 ? NULL : u[i][p][0];
+        (i ? fast : slow)->wino->weights(&t);
+    }
+    size_t unequal = 0;
+    const float *a = u[0][0][0], *b = u[1][0][0];
+    for (int i = 0; i < FIRN_WINO_POINTS * DEPTH * FIRN_PANEL; i++)
+        unequal += a[i] != b[i];
+    CHECK(unequal == 0, "weights n %d r %d %s", n, r, firn_cpu_name(fast->cpu));
+}
+
 /* A NaN and an infinity are still there behind the ReLU. */
 static void check_nan(const struct firn_kernels *k)
 {
@@ -143,6 +167,8 @@ static void check_kernels(const struct firn_kernels *fast, const struct firn_ker
             for (int how = 0; how < 4; how++)
                 check_output(fast, slow, f[i][0], f[i][1], clips, how & 1, how & 2);
     }
+    for (size_t i = 0; i < sizeof f / sizeof *f; i++)
+        check_weights(fast, slow, f[i][0], f[i][0] - f[i][1] + 1);
     check_nan(fast);
 }
 

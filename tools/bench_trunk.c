@@ -28,6 +28,8 @@ static void tell_json(struct firn_json *j, const struct firn_bench_trunk *t)
     firn_json_int(j, "cores", t->cores);
     firn_json_number(j, "fma_peak_gflops", t->fma_peak_gflops);
     firn_json_number(j, "read_gbytes_per_second", t->read_gbytes);
+    firn_json_number(j, "load_ms", t->load_ms);
+    firn_json_number(j, "pack_ms", t->pack_ms);
     firn_json_number(j, "start_ms", t->start_ms);
     firn_json_int(j, "weight_bytes", (int64_t)t->weight_bytes);
     firn_json_int(j, "worker_bytes", (int64_t)t->worker_bytes);
@@ -59,7 +61,9 @@ static void tell_text(const struct firn_bench_trunk *t)
            t->cpu, t->direct_gflop, t->executed_gflop);
     printf("  limits  %.1f GFLOPS of one core, %.1f GB/s read by one core\n", t->fma_peak_gflops,
            t->read_gbytes);
-    printf("  start   %.0f ms; %s of weights, %s for each thread\n", t->start_ms,
+    printf("  start   %.0f ms to the first feature: %.0f to load, %.0f to pack the weights\n",
+           t->start_ms, t->load_ms, t->pack_ms);
+    printf("  memory  %s of weights, %s for each thread\n",
            firn_cli_bytes(weights, (double)t->weight_bytes),
            firn_cli_bytes(worker, (double)t->worker_bytes));
     printf("\n  batch threads  ms/image  best  direct GFLOPS  executed  of peak  direct roof\n");

@@ -5,6 +5,7 @@
 
 static const char *const stores[] = {"f32", "f16", NULL};
 static const char *const ios[] = {"uring", "threads", NULL};
+static const char *const memories[] = {"normal", "small", NULL};
 
 void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *own)
 {
@@ -24,6 +25,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
         {FIRN_OPT_COUNT, 'b', "batch", "N", "photographs a batch [by the trunk]", &o->batch, NULL},
         {FIRN_OPT_CHOICE, 0, "io", "HOW", "read files by uring or threads [what works]", &args->io,
          ios},
+        {FIRN_OPT_CHOICE, 0, "memory", "SIZE", "normal, or small where there is little [normal]",
+         &args->memory, memories},
         {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &o->cpu, NULL},
     };
     size_t n = sizeof(common) / sizeof(*common), limit = FIRN_EXTRACT_OPTS - 1;
@@ -52,6 +55,7 @@ int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *a
     o->paths = (const char *const *)argv;
     o->n_paths = (size_t)argc;
     o->store = args->store == 2 ? FIRN_STORE_F16 : FIRN_STORE_F32;
+    o->memory = args->memory == 2 ? FIRN_MEMORY_SMALL : FIRN_MEMORY_NORMAL;
     o->io = args->io == 0 ? FIRN_IO_PROBE : args->io == 1 ? FIRN_IO_URING : FIRN_IO_THREADS;
     return FIRN_CLI_GO;
 }

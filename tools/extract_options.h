@@ -14,7 +14,7 @@
 struct firn_extract_args {
     struct firn_extract_options options;
     const char *bn;
-    int store, io;
+    int store, io, memory;
     struct firn_opt table[FIRN_EXTRACT_OPTS];
 };
 

@@ -3,6 +3,7 @@
 #ifndef FIRN_BENCH_H
 #define FIRN_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "firn/error.h"
@@ -14,6 +15,7 @@
 struct firn_bench_trunk_spec {
     const char *model;          /**< as firn_model_open() [untrained:resnet18] */
     const char *cpu;            /**< highest instruction set to use [the best] */
+    bool small;                 /**< as FIRN_MEMORY_SMALL */
     int crop;                   /**< pixels [the model's] */
     int batch[FIRN_BENCH_RUNS]; /**< batch sizes, ended by 0 [1, 4, 8, 16] */
     int threads;                /**< of the second half of the runs [usable cores]; 1 for none */
@@ -54,7 +56,9 @@ struct firn_bench_trunk {
     double read_gbytes;       /**< memory read by one core, gigabytes per second */
     double direct_gflop;      /**< of one image, by the definition of the convolutions */
     double executed_gflop;    /**< of one image, as run */
-    double start_ms;          /**< load, fold, transform, pack */
+    double load_ms;           /**< the weight file, with its checksums and hashes */
+    double pack_ms;           /**< fold, transform and pack the weights, on all cores */
+    double start_ms;          /**< all until the first feature: load, pack, a worker, one crop */
     size_t weight_bytes;      /**< packed weights, shared by all threads */
     size_t worker_bytes;      /**< activations of one thread at the largest batch */
     int n_runs, n_layers;

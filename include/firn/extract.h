@@ -13,6 +13,9 @@
 /** How photographs are read. */
 enum firn_io { FIRN_IO_PROBE = 0, FIRN_IO_URING, FIRN_IO_THREADS };
 
+/** How much memory a run may take: what it computes is the same. */
+enum firn_memory { FIRN_MEMORY_NORMAL = 0, FIRN_MEMORY_SMALL };
+
 /** The stages, in the order of the data; also the index into struct firn_progress. */
 enum firn_stage { FIRN_SCAN, FIRN_READ, FIRN_DECODE, FIRN_INFER, FIRN_SINK, FIRN_STAGES };
 extern const char *const firn_stage_names[FIRN_STAGES];
@@ -51,6 +54,7 @@ struct firn_extract_options {
     int threads;                /**< 0: usable cores */
     int batch;                  /**< 0: default */
     enum firn_io io;
+    enum firn_memory memory;
     const char *cpu;            /**< cap of the instruction set, or NULL */
     /** Called by the calling thread about five times a second and once at the end. */
     void (*on_progress)(void *user, const struct firn_progress *progress);

@@ -21,7 +21,10 @@
 #define FIRN_READ_LIMIT ((size_t)256 << 20)
 
 /** File bytes between read and decode, together; one bigger file goes alone. */
-#define FIRN_READ_BUDGET ((size_t)64 << 20)
+static inline size_t firn_read_budget(enum firn_memory memory)
+{
+    return (size_t)(memory == FIRN_MEMORY_SMALL ? 16 : 64) << 20;
+}
 
 /** The system calls whose results tests may replace. */
 enum firn_read_op { FIRN_READ_OPEN, FIRN_READ_BYTES };

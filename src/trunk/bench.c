@@ -199,13 +199,7 @@ static int bench_trunk(struct bench *b, const struct firn_bench_trunk_spec *spec
     static const int batches[FIRN_BENCH_RUNS] = {1, 4, 8, 16};
     const int *batch = spec->batch[0] ? spec->batch : batches;
     struct firn_bench_trunk *out = b->out;
-    size_t bytes = (size_t)b->trunk->plan.crop * b->trunk->plan.crop * 3;
     b->seconds = spec->seconds > 0 ? spec->seconds : 1;
-    b->pixels = firn_alloc(1, bytes);
-    if (!b->pixels)
-        return firn_fail_nomem(err, "a crop");
-    for (size_t i = 0; i < bytes; i++)
-        b->pixels[i] = (uint8_t)(i * i % 251);
     snprintf(out->model, sizeof out->model, "%s", firn_model_info(model)->family);
     out->cores = firn_cpu_usable_cores();
     out->weight_bytes = firn_trunk_bytes(b->trunk);
@@ -218,6 +212,30 @@ static int bench_trunk(struct bench *b, const struct firn_bench_trunk_spec *spec
     if (!status)
         status = measure_layers(b, largest(batch), err);
     derive(out);
+    return status;
+}
+
+static int create_trunk(struct bench *b, const struct firn_bench_trunk_spec *spec,
+                        const struct firn_model *model, enum firn_cpu cpu, struct firn_error *err)
+{
+    int crop = spec->crop ? spec->crop : firn_model_info(model)->crop;
+    return firn_trunk_create(&b->trunk, model, crop, cpu, spec->small, err);
+}
+
+/* The crop of all runs, and one run with it. */
+static int first_feature(struct bench *b, struct firn_error *err)
+{
+    struct lane lane = {0};
+    size_t bytes = (size_t)b->trunk->plan.crop * b->trunk->plan.crop * 3;
+    b->pixels = firn_alloc(1, bytes);
+    if (!b->pixels)
+        return firn_fail_nomem(err, "a crop");
+    for (size_t i = 0; i < bytes; i++)
+        b->pixels[i] = (uint8_t)(i * i % 251);
+    int status = lane_create(&lane, b, 1, err);
+    if (!status)
+        firn_trunk_run(lane.worker, lane.crops, 1, lane.features);
+    lane_destroy(&lane);
     return status;
 }
 
@@ -235,16 +253,18 @@ int firn_bench_trunk(struct firn_bench_trunk *out, const struct firn_bench_trunk
     b->out = out;
     snprintf(out->cpu, sizeof out->cpu, "%s", firn_cpu_name((enum firn_cpu)cpu));
     int64_t start = firn_now_ns();
-    struct firn_model *model;
+    struct firn_model *model = NULL;
     int status = firn_model_open(&model, spec->model ? spec->model : "untrained:resnet18", err);
-    if (!status) {
-        int crop = spec->crop ? spec->crop : firn_model_info(model)->crop;
-        status = firn_trunk_create(&b->trunk, model, crop, (enum firn_cpu)cpu, err);
-        out->start_ms = (double)(firn_now_ns() - start) * 1e-6;
-        if (!status)
-            status = bench_trunk(b, spec, model, err);
-        firn_model_close(model);
-    }
+    out->load_ms = (double)(firn_now_ns() - start) * 1e-6;
+    if (!status)
+        status = create_trunk(b, spec, model, (enum firn_cpu)cpu, err);
+    out->pack_ms = (double)(firn_now_ns() - start) * 1e-6 - out->load_ms;
+    if (!status)
+        status = first_feature(b, err);
+    out->start_ms = (double)(firn_now_ns() - start) * 1e-6;
+    if (!status)
+        status = bench_trunk(b, spec, model, err);
+    firn_model_close(model);
     firn_trunk_destroy(b->trunk);
     firn_free(b->pixels);
     firn_free(b);

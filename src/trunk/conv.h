@@ -36,6 +36,12 @@ static inline int firn_conv_out_w(const struct firn_conv_shape *s)
     return (s->w + 2 * s->pad - s->kernel) / s->stride + 1;
 }
 
+/** Weights of the definition. */
+static inline size_t firn_conv_weights(const struct firn_conv_shape *s)
+{
+    return (size_t)s->cout * (s->cin / s->groups) * s->kernel * s->kernel;
+}
+
 /** Multiply-adds of the definition, per image: what ratios to the "direct roof" count. */
 static inline double firn_conv_direct_macs(const struct firn_conv_shape *s)
 {
@@ -98,6 +104,9 @@ firn_conv_create_fn firn_conv_create_grouped;
 
 /** Winograd's minimal filtering, stride 2 and 7x7 by polyphase; groups == 1. */
 firn_conv_create_fn firn_conv_create_wino;
+
+/** The same bits from the kernels as they are: less memory, a little slower. */
+firn_conv_create_fn firn_conv_create_wino_compact;
 
 /** NULL is fine. */
 static inline void firn_conv_destroy(struct firn_conv_op *op)

@@ -16,20 +16,16 @@ struct packing {
     const struct firn_net *net;
     const struct firn_kernels *kernels;
     struct firn_conv_op **op;
+    bool small;
     size_t weights;    /* of the largest layer */
     atomic_int next;   /* layers are taken from the last down: the large ones first */
     atomic_int status; /* the first failure */
 };
 
-static size_t weights_of(const struct firn_conv_shape *s)
-{
-    return (size_t)s->cout * (s->cin / s->groups) * s->kernel * s->kernel;
-}
-
 static int pack_layer(struct packing *p, int i, float *weight, float *bias)
 {
     firn_conv_fold(&p->net->conv[i], weight, bias);
-    return firn_plan_conv(&p->op[i], &p->plan->conv[i], weight, bias, p->kernels);
+    return firn_plan_conv(&p->op[i], &p->plan->conv[i], weight, bias, p->kernels, p->small);
 }
 
 static void *pack_layers(void *arg)
@@ -50,14 +46,14 @@ static void *pack_layers(void *arg)
 }
 
 int firn_plan_pack(struct firn_conv_op **op, const struct firn_plan *plan,
-                   const struct firn_net *net, const struct firn_kernels *kernels,
+                   const struct firn_net *net, const struct firn_kernels *kernels, bool small,
                    struct firn_error *err)
 {
-    struct packing p = {.plan = plan, .net = net, .kernels = kernels, .op = op,
-                        .next = plan->n_conv - 1};
+    struct packing p = {.plan = plan, .net = net, .kernels = kernels, .small = small,
+                        .op = op, .next = plan->n_conv - 1};
     for (int i = 0; i < plan->n_conv; i++)
-        if (weights_of(&plan->conv[i]) > p.weights)
-            p.weights = weights_of(&plan->conv[i]);
+        if (firn_conv_weights(&plan->conv[i]) > p.weights)
+            p.weights = firn_conv_weights(&plan->conv[i]);
 
     pthread_t thread[MAX_THREADS];
     int cores = firn_cpu_usable_cores(), started = 0;

@@ -11,6 +11,10 @@
 /* Pixels of a stage's output maps that are worked on at once: one image at 56x56, 64 at 7x7. */
 #define STAGE_PIXELS 3136
 
+/* Weights of the layers that are kept untransformed where memory is short: layer3 and layer4. What
+ * the others would save, 13 MB, is not worth its time: their batches are small. */
+#define COMPACT_FROM (256 << 10)
+
 static size_t out_floats(const struct firn_conv_shape *s)
 {
     return (size_t)firn_conv_out_h(s) * firn_conv_out_w(s) * s->cout;
@@ -106,14 +110,16 @@ int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop
 }
 
 int firn_plan_conv(struct firn_conv_op **out, const struct firn_conv_shape *shape,
-                   const float *weight, const float *bias, const struct firn_kernels *kernels)
+                   const float *weight, const float *bias, const struct firn_kernels *kernels,
+                   bool small)
 {
     static firn_conv_create_fn *const algorithms[] = {
-        firn_conv_create_wino, firn_conv_create_gemm, firn_conv_create_grouped,
-        firn_conv_create_direct,
+        firn_conv_create_wino_compact, firn_conv_create_wino, firn_conv_create_gemm,
+        firn_conv_create_grouped, firn_conv_create_direct,
     };
+    bool compact = small && firn_conv_weights(shape) >= COMPACT_FROM;
     int status = FIRN_CONV_UNSUITED;
-    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+    for (size_t i = compact ? 0 : 1; i < sizeof algorithms / sizeof *algorithms; i++) {
         status = algorithms[i](out, shape, weight, bias, kernels);
         if (status != FIRN_CONV_UNSUITED)
             break;

@@ -35,13 +35,17 @@ struct firn_plan {
 int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop,
                     struct firn_error *err);
 
-/** Chooses the algorithm of one layer: the first suited one of a list. As the constructors. */
+/**
+ * Chooses the algorithm of one layer: the first suited one of a list. As the constructors.
+ * `small` changes how large weights are kept, not what is computed.
+ */
 int firn_plan_conv(struct firn_conv_op **out, const struct firn_conv_shape *shape,
-                   const float *weight, const float *bias, const struct firn_kernels *kernels);
+                   const float *weight, const float *bias, const struct firn_kernels *kernels,
+                   bool small);
 
 /** Folds BatchNorm into every convolution and packs it, on all cores. On failure op[] is NULL. */
 int firn_plan_pack(struct firn_conv_op **op, const struct firn_plan *plan,
-                   const struct firn_net *net, const struct firn_kernels *kernels,
+                   const struct firn_net *net, const struct firn_kernels *kernels, bool small,
                    struct firn_error *err);
 
 #endif

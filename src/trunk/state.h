@@ -16,7 +16,7 @@ struct firn_trunk {
 
 /** firn_trunk_create() from the network itself, which may be freed afterwards. */
 int firn_trunk_create_net(struct firn_trunk **out, const struct firn_net *net, int crop,
-                          enum firn_cpu cpu, struct firn_error *err);
+                          enum firn_cpu cpu, bool small, struct firn_error *err);
 
 /** Where the time of a worker goes. */
 struct firn_trunk_profile {

@@ -21,7 +21,7 @@ static void fill_table(float table[3][256])
 }
 
 int firn_trunk_create_net(struct firn_trunk **out, const struct firn_net *net, int crop,
-                          enum firn_cpu cpu, struct firn_error *err)
+                          enum firn_cpu cpu, bool small, struct firn_error *err)
 {
     *out = NULL;
     struct firn_trunk *t = firn_alloc(1, sizeof *t);
@@ -31,7 +31,7 @@ int firn_trunk_create_net(struct firn_trunk **out, const struct firn_net *net, i
     if (!status) {
         firn_kernels_choose(&t->kernels, cpu);
         fill_table(t->table);
-        status = firn_plan_pack(t->op, &t->plan, net, &t->kernels, err);
+        status = firn_plan_pack(t->op, &t->plan, net, &t->kernels, small, err);
     }
     if (status) {
         firn_trunk_destroy(t);
@@ -45,9 +45,9 @@ int firn_trunk_create_net(struct firn_trunk **out, const struct firn_net *net, i
 }
 
 int firn_trunk_create(struct firn_trunk **out, const struct firn_model *model, int crop,
-                      enum firn_cpu cpu, struct firn_error *err)
+                      enum firn_cpu cpu, bool small, struct firn_error *err)
 {
-    return firn_trunk_create_net(out, firn_model_net(model), crop, cpu, err);
+    return firn_trunk_create_net(out, firn_model_net(model), crop, cpu, small, err);
 }
 
 void firn_trunk_destroy(struct firn_trunk *t)

@@ -3,6 +3,7 @@
 #ifndef FIRN_SRC_TRUNK_TRUNK_H
 #define FIRN_SRC_TRUNK_TRUNK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,10 +20,11 @@ struct firn_trunk_worker;
 
 /**
  * Packs the weights of `model` (which may be closed afterwards) for crops of `crop` x `crop`
- * pixels and the instruction set `cpu`.
+ * pixels and the instruction set `cpu`. `small`: in a third of the memory or less, for the same
+ * features; large layers then cost a little more time, the less the larger the batch.
  */
 int firn_trunk_create(struct firn_trunk **out, const struct firn_model *model, int crop,
-                      enum firn_cpu cpu, struct firn_error *err);
+                      enum firn_cpu cpu, bool small, struct firn_error *err);
 void firn_trunk_destroy(struct firn_trunk *trunk);
 
 /** Length of a feature. */

@@ -10,6 +10,9 @@
  *
  * A block of tiles goes through all three steps while V and M stay in L2.
  *
+ * Where memory is short, the kernels are kept as they are, a quarter of U or less, and U is made
+ * for some output channels at a time, for every block anew (wino_pack.c): the same numbers.
+ *
  * Clipped tiles. Without its last point (infinity) and last input, the transform of F(m, r) gives
  * m - 1 outputs from the same U. So an axis is cut into full and clipped tiles that cover the map
  * without waste: 56 = 6x6 + 4x5, 28 = 3x6 + 2x5, 14 = 5+5+4, 7 = 4+3. Tiles clipped on an axis have
@@ -45,6 +48,7 @@ static void destroy(struct firn_conv_op *op)
 {
     struct wino_op *w = (struct wino_op *)op;
     firn_free(w->weights);
+    firn_free(w->taps);
     firn_free(w->bias);
     firn_free(w->zeros);
     firn_free(w);
@@ -121,7 +125,7 @@ static void size_block(struct wino_op *w)
         w->pixel = (depth + GATHERED - s->cin + FIRN_WINO_LANES - 1) / FIRN_WINO_LANES *
                    FIRN_WINO_LANES;
     w->v_row = w->pixel;
-    w->m_row = s->cout;
+    w->m_row = w->columns;
     w->v_plane = spread(w->tiles * w->v_row);
     w->m_plane = spread(w->tiles * w->m_row);
 }
@@ -134,9 +138,9 @@ static bool suited(const struct firn_conv_shape *s)
            s->cout % FIRN_PANEL == 0;
 }
 
-int firn_conv_create_wino(struct firn_conv_op **out, const struct firn_conv_shape *shape,
-                          const float *weight, const float *bias,
-                          const struct firn_kernels *kernels)
+static int create(struct firn_conv_op **out, const struct firn_conv_shape *shape,
+                  const float *weight, const float *bias, const struct firn_kernels *kernels,
+                  bool compact)
 {
     *out = NULL;
     if (!suited(shape))
@@ -149,22 +153,33 @@ int firn_conv_create_wino(struct firn_conv_op **out, const struct firn_conv_shap
     w->kernels = kernels;
     w->n_phase = shape->stride;
     cut(w, split(shape, w->phase));
-    size_block(w);
-    size_t floats = firn_wino_lay_out(w, NULL);
+    firn_wino_matrix(&w->matrix, w->axis[0].m, w->axis[0].r);
     size_t zeros = (size_t)w->points * shape->stride * shape->cin;
-    w->weights = firn_alloc(floats, sizeof(float));
     w->bias = firn_alloc(shape->cout, sizeof(float));
     w->zeros = firn_alloc(zeros, sizeof(float));
-    if (!w->weights || !w->bias || !w->zeros) {
+    if (!w->bias || !w->zeros || firn_wino_pack(w, weight, compact)) {
         destroy(&w->op);
         return -FIRN_NOMEM;
     }
-    firn_wino_lay_out(w, w->weights);
-    firn_wino_pack(w, weight);
+    size_block(w);
     memcpy(w->bias, bias, shape->cout * sizeof(float));
     w->op.algorithm = name(w);
-    w->op.bytes = (floats + zeros + shape->cout) * sizeof(float);
+    w->op.bytes = firn_wino_packed_bytes(w) + (zeros + shape->cout) * sizeof(float);
     w->op.macs = macs(w);
     *out = &w->op;
     return 0;
+}
+
+int firn_conv_create_wino(struct firn_conv_op **out, const struct firn_conv_shape *shape,
+                          const float *weight, const float *bias,
+                          const struct firn_kernels *kernels)
+{
+    return create(out, shape, weight, bias, kernels, false);
+}
+
+int firn_conv_create_wino_compact(struct firn_conv_op **out, const struct firn_conv_shape *shape,
+                                  const float *weight, const float *bias,
+                                  const struct firn_kernels *kernels)
+{
+    return create(out, shape, weight, bias, kernels, true);
 }

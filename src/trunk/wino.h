@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #define FIRN_WINO_MAX 8   /* points of an axis */
+#define FIRN_WINO_POINTS (FIRN_WINO_MAX * FIRN_WINO_MAX)
 #define FIRN_WINO_LANES 8 /* channels are transformed in multiples of this many */
 
 /**
@@ -63,9 +64,23 @@ struct firn_wino_output {
     bool relu;
 };
 
+/**
+ * Kernels to points, u[point] = G g G', of 16 output and some input channels. In double without
+ * fused multiply-adds, each sum in the order of the taps, then rounded: the same numbers everywhere
+ * (but for the sign of a zero).
+ */
+struct firn_wino_weights {
+    const struct firn_wino_matrix *matrix;
+    int channels;                       /**< input channels */
+    const float *tap[FIRN_WINO_POINTS]; /**< [16] of tap (y, x), y * r + x; NULL for zeros */
+    ptrdiff_t step;                     /**< floats from input channel to input channel of them */
+    float *u[FIRN_WINO_POINTS];         /**< [channels][16], 64-byte aligned; NULL: not wanted */
+};
+
 struct firn_wino_kernels {
     void (*input)(const struct firn_wino_input *t);
     void (*output)(const struct firn_wino_output *t);
+    void (*weights)(const struct firn_wino_weights *t);
 };
 
 /** How an axis is cut: `full` tiles of m outputs, then `clipped` ones of m - 1. */

@@ -66,7 +66,32 @@ static void output(const struct firn_wino_output *t)
     }
 }
 
-static const struct firn_wino_kernels generic = {.input = input, .output = output};
+static void weights(const struct firn_wino_weights *t)
+{
+    const struct firn_wino_matrix *w = t->matrix;
+    double half[FIRN_WINO_MAX];
+    for (int c = 0; c < t->channels; c++)
+        for (int o = 0; o < FIRN_PANEL; o++)
+            for (int i = 0; i < w->n; i++) {
+                for (int x = 0; x < w->r; x++) {
+                    half[x] = 0;
+                    for (int y = 0; y < w->r; y++) {
+                        const float *tap = t->tap[y * w->r + x];
+                        half[x] += w->g[i][y] * (tap ? tap[c * t->step + o] : 0);
+                    }
+                }
+                for (int j = 0; j < w->n; j++) {
+                    double sum = 0;
+                    for (int x = 0; x < w->r; x++)
+                        sum += w->g[j][x] * half[x];
+                    if (t->u[i * w->n + j])
+                        t->u[i * w->n + j][c * FIRN_PANEL + o] = (float)sum;
+                }
+            }
+}
+
+static const struct firn_wino_kernels generic = {
+    .input = input, .output = output, .weights = weights};
 
 void firn_wino_kernels_generic(struct firn_kernels *kernels)
 {

@@ -18,7 +18,7 @@ struct phase {
 
 #define MAX_PHASES 2
 #define GATHERED 4 /* channels that are gathered at once */
-#define MAX_POINTS (FIRN_WINO_MAX * FIRN_WINO_MAX)
+#define MAX_POINTS FIRN_WINO_POINTS
 
 struct wino_op {
     struct firn_conv_op op;
@@ -33,8 +33,12 @@ struct wino_op {
     int tiles;                         /* of a block, at most */
     ptrdiff_t v_row, v_plane;          /* floats from tile to tile, from point to point */
     ptrdiff_t m_row, m_plane;          /* the same of the products */
-    float *panels[MAX_POINTS];         /* of each point */
-    float *weights, *bias, *zeros;
+    int columns;                       /* output channels of a pass over a block, at most */
+    struct firn_wino_matrix matrix;
+    float *panels[MAX_POINTS];         /* of each point: [cout / 16][depth][16] */
+    float *weights;                    /* of all panels; NULL where `taps` are kept instead */
+    float *taps;                       /* [cout / 16][cin][kernel][kernel][16], or NULL */
+    float *bias, *zeros;
 };
 
 /* Tiles of a block in the order drawn above: [0] full x clipped, [1] full x full, ... */
@@ -70,11 +74,21 @@ static inline void depth_of_point(const struct wino_op *w, bool last_i, bool las
     rows_of_point(one, last_i, last_j, first, depth);
 }
 
-/* Floats of all panels; sets where each point's begin, NULL where `base` is. */
-size_t firn_wino_lay_out(struct wino_op *w, float *base);
+/*
+ * Takes over OIHW weights: transformed into panels, or as they are when `compact`. Sets columns;
+ * needs shape, kernels, points, phases and matrix. 0 or -FIRN_NOMEM.
+ */
+int firn_wino_pack(struct wino_op *w, const float *weight, bool compact);
 
-/* Transforms OIHW weights into the panels. */
-void firn_wino_pack(struct wino_op *w, const float *weight);
+/* Bytes that firn_wino_pack() has kept. */
+size_t firn_wino_packed_bytes(const struct wino_op *w);
+
+/* Floats of scratch that firn_wino_make_panels() wants. */
+size_t firn_wino_panel_floats(const struct wino_op *w);
+
+/* Panels of the output channels [column, column + columns) from w->taps, in `scratch`. */
+void firn_wino_make_panels(const struct wino_op *w, int column, int columns, float *scratch,
+                           float *panel[MAX_POINTS]);
 
 /* run() and scratch() of the op. */
 void firn_wino_run(const struct firn_conv_op *op, const struct firn_conv_call *call);

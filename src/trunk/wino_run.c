@@ -16,8 +16,17 @@ struct tile {
     int image, y, x; /* y, x: index of the tile on its axis */
 };
 
-static void products(const struct wino_op *w, const int count[4], const float *v, float *m)
+/* A pass over a block: the products and outputs of some columns. */
+struct pass {
+    int column, columns; /* output channels: first, count */
+    float *const *panel; /* of each point */
+    const float *v;
+    float *m;
+};
+
+static void products(const struct wino_op *w, const int count[4], const struct pass *pass)
 {
+    const float *v = pass->v;
     for (int p = 0; p < w->points * w->points; p++) {
         bool last_i = p / w->points == w->points - 1, last_j = p % w->points == w->points - 1;
         int first, rows, channel, depth;
@@ -25,10 +34,10 @@ static void products(const struct wino_op *w, const int count[4], const float *v
         depth_of_point(w, last_i, last_j, &channel, &depth);
         if (rows)
             w->kernels->gemm(&(struct firn_gemm){
-                .m = rows, .n = w->op.shape.cout, .k = depth,
+                .m = rows, .n = pass->columns, .k = depth,
                 .a = v + p * w->v_plane + first * w->v_row + channel, .lda = w->v_row,
-                .b = w->panels[p], .next_a = v + (p + 1) * w->v_plane,
-                .c = m + p * w->m_plane + first * w->m_row, .ldc = w->m_row,
+                .b = pass->panel[p], .next_a = v + (p + 1) * w->v_plane,
+                .c = pass->m + p * w->m_plane + first * w->m_row, .ldc = w->m_row,
             });
     }
 }
@@ -137,18 +146,18 @@ static void input_tile(const struct wino_op *w, const struct tile *t, const stru
 }
 
 static void output_tile(const struct wino_op *w, const struct tile *t, const struct group *g,
-                        const float *m, const struct firn_conv_call *call)
+                        const struct pass *pass, const float *m, const struct firn_conv_call *call)
 {
     const struct firn_conv_shape *s = &w->op.shape;
     int oh = firn_conv_out_h(s), ow = firn_conv_out_w(s);
     int y = firn_wino_start(&w->axis[0], t->y), x = firn_wino_start(&w->axis[1], t->x);
     int rows = w->axis[0].m - g->clip_h, columns = w->axis[1].m - g->clip_w;
-    ptrdiff_t at = (((ptrdiff_t)t->image * oh + y) * ow + x) * s->cout;
+    ptrdiff_t at = (((ptrdiff_t)t->image * oh + y) * ow + x) * s->cout + pass->column;
     w->kernels->wino->output(&(struct firn_wino_output){
         .points = w->points, .m = w->axis[0].m, .clip_h = g->clip_h, .clip_w = g->clip_w,
         .rows = rows < oh - y ? rows : oh - y, .columns = columns < ow - x ? columns : ow - x,
-        .channels = s->cout, .v = m, .plane = w->m_plane, .out = call->out + at,
-        .row = (ptrdiff_t)ow * s->cout, .step = s->cout, .bias = w->bias,
+        .channels = pass->columns, .v = m, .plane = w->m_plane, .out = call->out + at,
+        .row = (ptrdiff_t)ow * s->cout, .step = s->cout, .bias = w->bias + pass->column,
         .residual = call->residual ? call->residual + at : NULL, .relu = s->relu,
     });
 }
@@ -173,41 +182,60 @@ static void add_since(int64_t *start, int64_t *total)
     *start = now;
 }
 
+/* V of all tiles of a block. */
+static void input_block(const struct wino_op *w, const struct block *b, const int count[4],
+                        const struct firn_conv_call *call, float *v, float *strip)
+{
+    if (w->gathered)
+        gather(w, b, call->in, strip);
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < count[k]; i++, v += w->v_row) {
+            struct tile t = tile_of(w, b, k, i);
+            if (w->gathered)
+                input_gathered(w, &t, &groups[k], b->row[groups[k].clip_h], strip, v);
+            else
+                input_tile(w, &t, &groups[k], call->in, v);
+        }
+}
+
+static void output_block(const struct wino_op *w, const struct block *b, const int count[4],
+                         const struct pass *pass, const struct firn_conv_call *call)
+{
+    const float *m = pass->m;
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < count[k]; i++, m += w->m_row) {
+            struct tile t = tile_of(w, b, k, i);
+            output_tile(w, &t, &groups[k], pass, m, call);
+        }
+}
+
 static void run_block(const struct wino_op *w, const struct block *b,
                       const struct firn_conv_call *call)
 {
-    float *v = call->scratch, *m = v + w->points * w->points * w->v_plane;
-    float *strip = m + w->points * w->points * w->m_plane;
+    int points = w->points * w->points, cout = w->op.shape.cout, count[4];
+    float *v = call->scratch, *m = v + points * w->v_plane, *rest = m + points * w->m_plane;
+    float *made[MAX_POINTS];
+    struct pass pass = {.panel = w->weights ? w->panels : made, .v = v, .m = m};
     int64_t start = call->parts ? firn_thread_cpu_ns() : 0;
-    int count[4], done = 0;
-    if (w->gathered)
-        gather(w, b, call->in, strip);
     for (int k = 0; k < 4; k++) {
         int columns = groups[k].clip_w ? w->axis[1].clipped : w->axis[1].full;
         count[k] = b->images * b->rows[groups[k].clip_h] * columns;
     }
-    for (int k = 0; k < 4; k++)
-        for (int i = 0; i < count[k]; i++, done++) {
-            struct tile t = tile_of(w, b, k, i);
-            if (w->gathered)
-                input_gathered(w, &t, &groups[k], b->row[groups[k].clip_h], strip,
-                               v + done * w->v_row);
-            else
-                input_tile(w, &t, &groups[k], call->in, v + done * w->v_row);
-        }
+    input_block(w, b, count, call, v, rest);
     if (call->parts)
         add_since(&start, &call->parts->input);
-    products(w, count, v, m);
-    if (call->parts)
-        add_since(&start, &call->parts->products);
-    done = 0;
-    for (int k = 0; k < 4; k++)
-        for (int i = 0; i < count[k]; i++, done++) {
-            struct tile t = tile_of(w, b, k, i);
-            output_tile(w, &t, &groups[k], m + done * w->m_row, call);
-        }
-    if (call->parts)
-        add_since(&start, &call->parts->output);
+    for (; pass.column < cout; pass.column += pass.columns) {
+        int left = cout - pass.column;
+        pass.columns = left < w->columns ? left : w->columns;
+        if (!w->weights)
+            firn_wino_make_panels(w, pass.column, pass.columns, rest, made);
+        products(w, count, &pass);
+        if (call->parts)
+            add_since(&start, &call->parts->products);
+        output_block(w, b, count, &pass, call);
+        if (call->parts)
+            add_since(&start, &call->parts->output);
+    }
 }
 
 /* Runs `rows` rows of tiles of one kind (full or clipped) of one image in blocks of equal size. */
@@ -247,5 +275,6 @@ size_t firn_wino_scratch(const struct firn_conv_op *op, int n)
     (void)n;
     int rows = w->tiles / tiles_of(&w->axis[1]);
     size_t strip = w->gathered ? strip_height(w, rows) * strip_width(w) * w->pixel : 0;
-    return (w->points * w->points * (w->v_plane + w->m_plane) + strip) * sizeof(float);
+    size_t panels = firn_wino_panel_floats(w), rest = strip > panels ? strip : panels;
+    return (w->points * w->points * (w->v_plane + w->m_plane) + rest) * sizeof(float);
 }

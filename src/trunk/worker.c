@@ -10,6 +10,15 @@
  * Buffers of a stage, each for stage.images images. A block reads `x`, computes its inner maps
  * into `inner`, and leaves its output where its residual was (in x, or in y behind a downsample),
  * but for the last block, which writes into the x of the next stage.
+ *
+ * While a stage works, only its input and those of later stages, which are being collected, hold
+ * anything. So all buffers lie in one piece of memory, what a stage needs where the input of the
+ * stage before it was:
+ *
+ *      last | x of the last stage | its y, inner, scratch
+ *                                 | x of the one before | its y, inner, scratch
+ *                                                       | ...
+ *                                                             | image, stem, scratch of conv[0]
  */
 struct stage_buffers {
     float *x, *y, *inner[2];
@@ -19,9 +28,10 @@ struct firn_trunk_worker {
     const struct firn_trunk *trunk;
     int max_batch;
     size_t bytes;
+    char *memory;        /* of all buffers */
     float *image, *stem; /* normalised crop, output of conv[0] */
     float *last;         /* output of the last stage */
-    void *scratch;
+    void *scratch[FIRN_MAX_STAGES + 1]; /* of each stage, and of conv[0] behind them */
     struct stage_buffers buffers[FIRN_MAX_STAGES];
     const uint8_t *const *crops; /* of the current run */
     bool timed;
@@ -51,13 +61,14 @@ static int at_once(const struct firn_trunk_worker *w, int stage)
     return images < w->max_batch ? images : w->max_batch;
 }
 
-static void run_conv(struct firn_trunk_worker *w, int i, const float *in, const float *residual,
-                     float *out, int n)
+/* Convolution i, in stage s. */
+static void run_conv(struct firn_trunk_worker *w, int s, int i, const float *in,
+                     const float *residual, float *out, int n)
 {
     const struct firn_conv_op *op = w->trunk->op[i];
     int64_t start = start_clock(w);
     op->run(op, &(struct firn_conv_call){
-        .in = in, .residual = residual, .out = out, .n = n, .scratch = w->scratch,
+        .in = in, .residual = residual, .out = out, .n = n, .scratch = w->scratch[s],
         .parts = w->timed ? &w->profile.parts[i] : NULL});
     stop_clock(w, start, &w->profile.conv_ns[i]);
 }
@@ -70,28 +81,29 @@ static void run_stem(struct firn_trunk_worker *w, const uint8_t *crop, float *ou
     int64_t start = start_clock(w);
     t->kernels.normalise(crop, (size_t)s->h * s->w, t->table, w->image);
     stop_clock(w, start, &w->profile.normalise_ns);
-    run_conv(w, 0, w->image, NULL, w->stem, 1);
+    run_conv(w, FIRN_MAX_STAGES, 0, w->image, NULL, w->stem, 1);
     start = start_clock(w);
     t->kernels.max_pool(w->stem, firn_conv_out_h(s), firn_conv_out_w(s), s->cout, out);
     stop_clock(w, start, &w->profile.pool_ns);
 }
 
-/* One block on n images; returns where its output is: `to` unless that is NULL. */
-static float *run_block(struct firn_trunk_worker *w, const struct firn_block *block,
-                        const struct stage_buffers *b, float *x, float *to, int n)
+/* One block of stage s on n images; returns where its output is: `to` unless that is NULL. */
+static float *run_block(struct firn_trunk_worker *w, int s, const struct firn_block *block,
+                        float *x, float *to, int n)
 {
+    const struct stage_buffers *b = &w->buffers[s];
     float *residual = x;
     if (block->down >= 0) {
         residual = b->y;
-        run_conv(w, block->down, x, NULL, residual, n);
+        run_conv(w, s, block->down, x, NULL, residual, n);
     }
     const float *in = x;
     for (int k = 0; k + 1 < block->n; k++) {
-        run_conv(w, block->conv[k], in, NULL, b->inner[k], n);
+        run_conv(w, s, block->conv[k], in, NULL, b->inner[k], n);
         in = b->inner[k];
     }
     float *out = to ? to : residual;
-    run_conv(w, block->conv[block->n - 1], in, residual, out, n);
+    run_conv(w, s, block->conv[block->n - 1], in, residual, out, n);
     return out;
 }
 
@@ -100,18 +112,18 @@ static void run_stage(struct firn_trunk_worker *w, int s, int first, int n, floa
 {
     const struct firn_plan *plan = &w->trunk->plan;
     const struct firn_stage *stage = &plan->stage[s];
-    const struct stage_buffers *b = &w->buffers[s];
+    float *x = w->buffers[s].x;
     int step = s ? at_once(w, s - 1) : 1;
     for (int i = 0; i < n; i += step) {
-        float *to = b->x + i * stage->in;
+        float *to = x + i * stage->in;
         if (s)
             run_stage(w, s - 1, first + i, n - i < step ? n - i : step, to);
         else
             run_stem(w, w->crops[first + i], to);
     }
-    float *x = b->x;
     for (int i = 0; i < stage->count; i++)
-        x = run_block(w, &plan->block[stage->first + i], b, x, i + 1 < stage->count ? NULL : out, n);
+        x = run_block(w, s, &plan->block[stage->first + i], x,
+                      i + 1 < stage->count ? NULL : out, n);
 }
 
 void firn_trunk_run(struct firn_trunk_worker *w, const uint8_t *const *crops, int n,
@@ -134,30 +146,55 @@ void firn_trunk_run(struct firn_trunk_worker *w, const uint8_t *const *crops, in
     firn_fpu_restore(fpu);
 }
 
-/* A buffer of n maps; *ok turns false when memory is out. */
-static float *take(struct firn_trunk_worker *w, size_t floats, int n, bool *ok)
+/* A buffer of n maps at *at, which goes behind it; NULL while the memory is only measured. */
+static float *take(const struct firn_trunk_worker *w, size_t *at, size_t floats, int n)
 {
     size_t bytes = floats * n * sizeof(float) + FIRN_CONV_SLACK;
-    float *p = firn_alloc(1, bytes);
-    w->bytes += bytes;
-    *ok &= p != NULL;
+    float *p = w->memory ? (float *)(w->memory + *at) : NULL;
+    *at += (bytes + FIRN_ALIGN - 1) / FIRN_ALIGN * FIRN_ALIGN;
     return p;
 }
 
-static size_t scratch_needed(const struct firn_trunk_worker *w)
+static size_t scratch_floats(const struct firn_trunk_worker *w, int s)
 {
     const struct firn_trunk *t = w->trunk;
-    size_t most = t->op[0]->scratch(t->op[0], 1);
-    for (int s = 0; s < t->plan.n_stage; s++)
-        for (int b = 0; b < t->plan.stage[s].count; b++) {
-            const struct firn_block *block = &t->plan.block[t->plan.stage[s].first + b];
-            for (int k = -1; k < block->n; k++) {
-                int i = k < 0 ? block->down : block->conv[k];
-                size_t bytes = i < 0 ? 0 : t->op[i]->scratch(t->op[i], at_once(w, s));
-                most = bytes > most ? bytes : most;
-            }
+    size_t most = 0;
+    for (int b = 0; b < t->plan.stage[s].count; b++) {
+        const struct firn_block *block = &t->plan.block[t->plan.stage[s].first + b];
+        for (int k = -1; k < block->n; k++) {
+            int i = k < 0 ? block->down : block->conv[k];
+            size_t bytes = i < 0 ? 0 : t->op[i]->scratch(t->op[i], at_once(w, s));
+            most = bytes > most ? bytes : most;
         }
-    return most;
+    }
+    return most / sizeof(float) + 1;
+}
+
+/* Places all buffers; returns the bytes that they need. */
+static size_t lay_out(struct firn_trunk_worker *w)
+{
+    const struct firn_plan *plan = &w->trunk->plan;
+    const struct firn_conv_op *stem = w->trunk->op[0];
+    int last = plan->n_stage - 1;
+    size_t at = 0, end, most;
+    w->last = take(w, &at, plan->stage[last].out, at_once(w, last));
+    most = at;
+    for (int s = last; s >= 0; s--) {
+        const struct firn_stage *stage = &plan->stage[s];
+        struct stage_buffers *b = &w->buffers[s];
+        int n = at_once(w, s);
+        b->x = take(w, &at, stage->in, n);
+        end = at;
+        b->y = plan->block[stage->first].down >= 0 ? take(w, &end, stage->out, n) : NULL;
+        for (int k = 0; k < 2; k++)
+            b->inner[k] = stage->inner[k] ? take(w, &end, stage->inner[k], n) : NULL;
+        w->scratch[s] = take(w, &end, scratch_floats(w, s), 1);
+        most = end > most ? end : most;
+    }
+    w->image = take(w, &at, (size_t)plan->crop * plan->crop * 3, 1);
+    w->stem = take(w, &at, plan->stem, 1);
+    w->scratch[FIRN_MAX_STAGES] = take(w, &at, stem->scratch(stem, 1) / sizeof(float) + 1, 1);
+    return at > most ? at : most;
 }
 
 int firn_trunk_worker_create(struct firn_trunk_worker **out, const struct firn_trunk *trunk,
@@ -169,29 +206,15 @@ int firn_trunk_worker_create(struct firn_trunk_worker **out, const struct firn_t
     struct firn_trunk_worker *w = firn_alloc(1, sizeof *w);
     if (!w)
         return firn_fail_nomem(err, "a worker");
-    const struct firn_plan *plan = &trunk->plan;
-    bool ok = true;
     w->trunk = trunk;
     w->max_batch = max_batch;
-    w->bytes = sizeof *w;
-    w->image = take(w, (size_t)plan->crop * plan->crop * 3, 1, &ok);
-    w->stem = take(w, plan->stem, 1, &ok);
-    for (int s = 0; s < plan->n_stage; s++) {
-        const struct firn_stage *stage = &plan->stage[s];
-        struct stage_buffers *b = &w->buffers[s];
-        int n = at_once(w, s);
-        b->x = take(w, stage->in, n, &ok);
-        if (plan->block[stage->first].down >= 0)
-            b->y = take(w, stage->out, n, &ok);
-        for (int k = 0; k < 2; k++)
-            b->inner[k] = stage->inner[k] ? take(w, stage->inner[k], n, &ok) : NULL;
-    }
-    w->last = take(w, plan->stage[plan->n_stage - 1].out, at_once(w, plan->n_stage - 1), &ok);
-    w->scratch = take(w, scratch_needed(w) / sizeof(float) + 1, 1, &ok);
-    if (!ok) {
+    w->bytes = lay_out(w);
+    w->memory = firn_alloc(1, w->bytes);
+    if (!w->memory) {
         firn_trunk_worker_destroy(w);
         return firn_fail_nomem(err, "a worker's activations");
     }
+    lay_out(w);
     *out = w;
     return 0;
 }
@@ -200,17 +223,7 @@ void firn_trunk_worker_destroy(struct firn_trunk_worker *w)
 {
     if (!w)
         return;
-    firn_free(w->image);
-    firn_free(w->stem);
-    firn_free(w->last);
-    firn_free(w->scratch);
-    for (int s = 0; s < FIRN_MAX_STAGES; s++) {
-        struct stage_buffers *b = &w->buffers[s];
-        firn_free(b->x);
-        firn_free(b->y);
-        firn_free(b->inner[0]);
-        firn_free(b->inner[1]);
-    }
+    firn_free(w->memory);
     firn_free(w);
 }
 

@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     struct firn_trunk *trunk = NULL;
     if (firn_model_open(&model, argv[1], &err))
         return fail(err.text);
-    int status = firn_trunk_create(&trunk, model, 224, firn_cpu_best(), &err);
+    int status = firn_trunk_create(&trunk, model, 224, firn_cpu_best(), false, &err);
     firn_model_close(model);
     status = status ? fail(err.text) : run(trunk, argv);
     firn_trunk_destroy(trunk);

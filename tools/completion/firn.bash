@@ -24,6 +24,7 @@ _firn()
     case $prev in
     --store) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$cur"); return ;;
     --io) mapfile -t COMPREPLY < <(compgen -W "uring threads" -- "$cur"); return ;;
+    --memory) mapfile -t COMPREPLY < <(compgen -W "normal small" -- "$cur"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "generic sse4 avx2 neon" -- "$cur"); return ;;
     --bn) mapfile -t COMPREPLY < <(compgen -W "frozen" -- "$cur"); return ;;
     esac

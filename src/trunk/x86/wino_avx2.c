@@ -12,8 +12,10 @@ typedef __m256 vec;
 #define MAX(a, b) _mm256_max_ps(a, b)
 
 #include "trunk/wino_vector.h"
+#include "trunk/wino_weights_vector.h"
 
-static const struct firn_wino_kernels avx2 = {.input = input, .output = output};
+static const struct firn_wino_kernels avx2 = {
+    .input = input, .output = output, .weights = weights};
 
 void firn_wino_kernels_avx2(struct firn_kernels *kernels)
 {
