@@ -8,7 +8,11 @@
  *                                M[point] = V[point] U[point]: a matrix product for each point
  *   M[point][tile][cout] --AT m A--> output tile m x m, + bias + residual, ReLU
  *
- * A block of tiles goes through all three steps while V and M stay in L2.
+ * A block of tiles goes through all three steps while V and M stay in L2. M of a point lies where
+ * V of the point before it was, so that both take the room of one:
+ *
+ *      | M 0   | M 1   | M 2   | ..
+ *              | V 0   | V 1   | V 2   | ..
  *
  * Where memory is short, the kernels are kept as they are, a quarter of U or less, and U is made
  * for some output channels at a time, for every block anew (wino_pack.c): the same numbers.
@@ -128,6 +132,11 @@ static void size_block(struct wino_op *w)
     w->m_row = w->columns;
     w->v_plane = spread(w->tiles * w->v_row);
     w->m_plane = spread(w->tiles * w->m_row);
+    w->lead = w->points * w->points * w->m_plane;
+    if (w->columns == s->cout) { /* one pass: no point's V is wanted again */
+        w->v_plane = w->m_plane = w->v_plane > w->m_plane ? w->v_plane : w->m_plane;
+        w->lead = w->v_plane;
+    }
 }
 
 static bool suited(const struct firn_conv_shape *s)

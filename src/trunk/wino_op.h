@@ -33,6 +33,7 @@ struct wino_op {
     int tiles;                         /* of a block, at most */
     ptrdiff_t v_row, v_plane;          /* floats from tile to tile, from point to point */
     ptrdiff_t m_row, m_plane;          /* the same of the products */
+    ptrdiff_t lead;                    /* V begins so many floats behind M */
     int columns;                       /* output channels of a pass over a block, at most */
     struct firn_wino_matrix matrix;
     float *panels[MAX_POINTS];         /* of each point: [cout / 16][depth][16] */

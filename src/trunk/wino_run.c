@@ -213,7 +213,7 @@ static void run_block(const struct wino_op *w, const struct block *b,
                       const struct firn_conv_call *call)
 {
     int points = w->points * w->points, cout = w->op.shape.cout, count[4];
-    float *v = call->scratch, *m = v + points * w->v_plane, *rest = m + points * w->m_plane;
+    float *m = call->scratch, *v = m + w->lead, *rest = v + points * w->v_plane;
     float *made[MAX_POINTS];
     struct pass pass = {.panel = w->weights ? w->panels : made, .v = v, .m = m};
     int64_t start = call->parts ? firn_thread_cpu_ns() : 0;
@@ -276,5 +276,5 @@ size_t firn_wino_scratch(const struct firn_conv_op *op, int n)
     int rows = w->tiles / tiles_of(&w->axis[1]);
     size_t strip = w->gathered ? strip_height(w, rows) * strip_width(w) * w->pixel : 0;
     size_t panels = firn_wino_panel_floats(w), rest = strip > panels ? strip : panels;
-    return (w->points * w->points * (w->v_plane + w->m_plane) + rest) * sizeof(float);
+    return (w->lead + w->points * w->points * w->v_plane + rest) * sizeof(float);
 }

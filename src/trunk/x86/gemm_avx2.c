@@ -22,7 +22,7 @@ struct pass {
     ptrdiff_t lda, ldc; /* bytes */
     int depth;          /* of this pass */
     bool more;          /* C holds the sums of earlier passes */
-    bool last;          /* finish: bias, residual, ReLU */
+    bool finish;        /* the sums are complete, and bias, residual or ReLU are wanted */
     bool relu;
     bool has_residual;
     ptrdiff_t residual; /* bytes from C to the residual */
@@ -61,31 +61,7 @@ FORCE_INLINE void step(__m256 sum[ROWS][2], const char *a, const char *a3, ptrdi
     }
 }
 
-FORCE_INLINE void finish(__m256 sum[ROWS][2], const struct pass *p, const char *c,
-                         const float *bias, int rows)
-{
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; j++) {
-            __m256 v = sum[i][j];
-            if (bias)
-                v = _mm256_add_ps(v, _mm256_loadu_ps(bias + 8 * j));
-            if (p->has_residual)
-                v = _mm256_add_ps(
-                    v, _mm256_loadu_ps((const float *)(c + i * p->ldc + p->residual) + 8 * j));
-            /* a NaN in the second operand comes through */
-            sum[i][j] = p->relu ? _mm256_max_ps(_mm256_setzero_ps(), v) : v;
-        }
-}
-
-/* The operands of a block; they move down from block to block. */
-struct place {
-    const char *a, *next; /* rows of A; the share of the next panel to prefetch */
-    char *c;
-};
-
-/* sum += what lies at `from`, rows `stride` bytes apart; or the way back. */
+/* sum += what lies at `from`, rows `stride` bytes apart. */
 FORCE_INLINE void add(__m256 sum[ROWS][2], const char *from, ptrdiff_t stride, int rows)
 {
 #pragma GCC unroll 6
@@ -95,6 +71,35 @@ FORCE_INLINE void add(__m256 sum[ROWS][2], const char *from, ptrdiff_t stride, i
         sum[i][1] = _mm256_add_ps(_mm256_loadu_ps(f + 8), sum[i][1]);
     }
 }
+
+/* Bias, residual and ReLU; one branch for each, not one for each register. */
+FORCE_INLINE void finish(__m256 sum[ROWS][2], const struct pass *p, const char *c,
+                         const float *bias, int rows)
+{
+    if (bias) {
+        __m256 b0 = _mm256_loadu_ps(bias), b1 = _mm256_loadu_ps(bias + 8);
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            sum[i][0] = _mm256_add_ps(sum[i][0], b0);
+            sum[i][1] = _mm256_add_ps(sum[i][1], b1);
+        }
+    }
+    if (p->has_residual)
+        add(sum, c + p->residual, p->ldc, rows);
+    if (p->relu)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            /* a NaN in the second operand comes through */
+            sum[i][0] = _mm256_max_ps(_mm256_setzero_ps(), sum[i][0]);
+            sum[i][1] = _mm256_max_ps(_mm256_setzero_ps(), sum[i][1]);
+        }
+}
+
+/* The operands of a block; they move down from block to block. */
+struct place {
+    const char *a, *next; /* rows of A; the share of the next panel to prefetch */
+    char *c;
+};
 
 FORCE_INLINE void store(const __m256 sum[ROWS][2], char *to, ptrdiff_t stride, int rows)
 {
@@ -156,7 +161,7 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
         }
     } while (left);
     __asm__("" : "+r"(c), "+r"(ldc)); /* nor the addresses of C across the loop */
-    if (p->last)
+    if (p->finish)
         finish(sum, p, c, bias, rows);
     store(sum, c, ldc, rows);
 }
@@ -239,7 +244,7 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
     for (int k = 0; k < g->k; k += p.depth) {
         p.depth = g->k - k < depth ? g->k - k : depth;
         p.more = k > 0;
-        p.last = k + p.depth == g->k;
+        p.finish = k + p.depth == g->k && (g->bias || g->residual || g->relu);
         p.share = (ptrdiff_t)p.depth * LINE / p.blocks;
         for (int j = 0; j < g->n; j += FIRN_PANEL, done += share * LINE) {
             struct place at = {.a = (const char *)(g->a + first * g->lda + k),
