@@ -110,6 +110,9 @@ static int open_cache(struct extraction *x, struct firn_error *err)
     struct firn_roots *roots = &x->roots;
     int status = firn_writer_open(&x->writer, o->cache, &x->recipe.fingerprint,
                                   firn_trunk_dim(x->recipe.trunk), o->store, err);
+    char doubt[256];
+    for (size_t i = 0; !status && firn_writer_doubt(x->writer, i, doubt); i++)
+        notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);
     for (size_t i = 0; i < roots->n && !status; i++)
         status = firn_writer_root(x->writer, roots->root[i].path,
                                   (const char *const *)roots->root[i].classes,

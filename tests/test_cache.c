@@ -271,6 +271,61 @@ static void test_identity(void)
     free(dir);
 }
 
+/* What a complete walk did not meet is gone, and done again without work when it comes back. */
+static void test_gone(void)
+{
+    char *dir = test_dir(), name[64];
+    struct firn_error err = {0};
+    struct firn_cache_stat stat;
+    struct firn_photo p;
+    float feature[DIM];
+    uint32_t root;
+    size_t gone, i;
+    struct firn_writer *w = open_writer(dir);
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < 10; id++)
+        CHECK_INT(test_add(w, id, root, &err), 0);
+    CHECK_INT(firn_writer_sweep(w, root, &gone, &err), 0);
+    CHECK_INT(gone, 0); /* what was added is there */
+    CHECK_INT(firn_writer_close(w, &err), 0);
+
+    w = open_writer(dir);
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < 9; id++) {
+        struct firn_record r = test_record(id, root, name, feature);
+        if (id < 7)
+            firn_writer_known(w, root, name, r.size, r.mtime_ns, r.ctime_ns);
+        else
+            firn_writer_meet(w, root, name);
+    }
+    CHECK_INT(firn_writer_sweep(w, root + 1, &gone, &err), 0);
+    CHECK_INT(gone, 0);
+    CHECK_INT(firn_writer_sweep(w, root, &gone, &err), 0);
+    CHECK_INT(gone, 1);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    struct firn_cache *c = open_reader(dir);
+    firn_cache_stat(c, &stat);
+    CHECK_INT(stat.records, 9);
+    CHECK_INT(stat.gone, 1);
+    CHECK_INT(firn_cache_find(c, "00009.jpg", &i, &err), 0);
+    firn_cache_photo(c, i, &p);
+    CHECK_INT(p.state, FIRN_GONE);
+    CHECK_INT(firn_cache_features(c, &i, 1, feature, &err), -FIRN_NOINPUT);
+    firn_cache_close(c);
+    check_clean(dir);
+
+    w = open_writer(dir);
+    struct firn_record r = test_record(9, root, name, feature);
+    CHECK_INT(firn_writer_known(w, root, name, r.size, r.mtime_ns, r.ctime_ns), FIRN_KNOWN_DONE);
+    CHECK_INT(firn_writer_pending(w), 1);
+    CHECK_INT(firn_writer_known(w, root, name, r.size, r.mtime_ns, r.ctime_ns), FIRN_KNOWN_DONE);
+    CHECK_INT(firn_writer_pending(w), 1);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    check_contents(dir, 0, 10);
+    remove_dir(dir);
+    free(dir);
+}
+
 static void test_refusals(void)
 {
     char *dir = test_dir();
@@ -435,6 +490,7 @@ int main(void)
     test_small_values();
     test_gather();
     test_identity();
+    test_gone();
     test_refusals();
     test_two_writers();
     test_threads();

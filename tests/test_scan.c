@@ -28,6 +28,24 @@ enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const ch
                                        : FIRN_UNKNOWN;
 }
 
+static int met, sweeps;
+static size_t gone_next;
+
+void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
+{
+    (void)w, (void)root, (void)name;
+    met++;
+}
+
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+{
+    (void)w, (void)root, (void)err;
+    sweeps++;
+    *gone = gone_next;
+    gone_next = 0;
+    return 0;
+}
+
 /* What one scan gave. */
 struct seen {
     char line[BENCH_ITEMS][PATH_MAX + 300]; /* "root:name" or "root:name: reason", sorted */
@@ -184,6 +202,38 @@ static void test_known(void)
     CHECK_INT(seen->skipped, 0);
     CHECK(strstr(seen->notice[0], "/flat/2.jpg: does not decode"), "(%s)", seen->notice[0]);
     known_done = known_corrupt = NULL;
+}
+
+/* Only a walk that saw all of a root which holds something tells what is gone. */
+static void test_sweep(void)
+{
+    make_dir("swept");
+    make_dir("swept/a");
+    make_dir("swept/b");
+    sweeps = met = 0;
+    scan_one(in_tree("swept"));
+    CHECK_INT(sweeps, 0); /* empty: perhaps not mounted */
+    make_file("swept/a/1.jpg", "x", 1);
+    gone_next = 3;
+    struct seen *seen = scan_one(in_tree("swept"));
+    CHECK_INT(sweeps, 1);
+    CHECK_INT(met, 1);
+    CHECK_INT(seen->n_notices, 1);
+    CHECK(strstr(seen->notice[0], "3 photographs of earlier runs are gone"), "(%s)",
+          seen->notice[0]);
+    const char *file = in_tree("swept/a/1.jpg");
+    scan(&file, 1, NULL, false);
+    CHECK_INT(sweeps, 1); /* a file by name says nothing about its neighbours */
+    CHECK(rmdir(in_tree("swept/b")) == 0 && symlink("nowhere", in_tree("swept/b")) == 0);
+    scan_one(in_tree("swept"));
+    CHECK_INT(sweeps, 2); /* a class that went away */
+    make_dir("swept/c");
+    CHECK(chmod(in_tree("swept/c"), 0) == 0);
+    if (access(in_tree("swept/c"), R_OK) != 0) { /* not when root runs the test */
+        scan_one(in_tree("swept"));
+        CHECK_INT(sweeps, 2);
+    }
+    CHECK(chmod(in_tree("swept/c"), 0777) == 0);
 }
 
 static void test_loops(void)
@@ -378,6 +428,7 @@ int main(void)
     test_classes();
     test_flat_and_doubled();
     test_known();
+    test_sweep();
     test_loops();
     test_not_regular();
     test_hostile_names();

@@ -109,13 +109,20 @@ static int export_cache(const struct firn_cache *cache, const char *path)
 {
     struct firn_export e = {.cache = cache};
     struct firn_error err = {0};
+    struct firn_cache_stat s;
     size_t *index = NULL;
+    firn_cache_stat(cache, &s);
+    if (s.lost_segments) {
+        firn_cli_warn("nothing is exported: a part of the cache is missing; run its 'firn extract' "
+                      "command again to compute that anew");
+        return FIRN_DATA;
+    }
     int result = gather(&e, &index, &err);
     if (result == 0) {
         result = write_file(&e, path, &err);
     }
     if (result == 0) {
-        size_t without = firn_cache_count(cache) - e.n;
+        size_t without = s.skipped + s.corrupt;
         firn_cli_note("%s: %zu features of %d numbers", path, e.n, e.dim);
         if (without) {
             firn_cli_note("%zu photograph%s without feature left out; 'firn ls --failed' lists %s",
@@ -145,9 +152,9 @@ static int export_verb(const struct firn_verb *verb, int argc, char **argv)
         return firn_cli_usage(verb, "'%s' ends in none of .npz .npy .safetensors .csv", path);
     }
     struct firn_cache *cache;
-    struct firn_error err = {0};
-    if (firn_cache_open(&cache, argv[0], &err)) {
-        return firn_cli_fail(&err);
+    status = firn_open_cache(&cache, argv[0]);
+    if (status) {
+        return status;
     }
     status = export_cache(cache, path);
     firn_cache_close(cache);

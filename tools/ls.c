@@ -9,18 +9,20 @@
 
 struct listing {
     const struct firn_cache *cache;
+    size_t *index; /* photographs to show, in this order */
+    size_t n;
+    bool json;
     bool absolute; /* paths from / on; else below their root when there is one root only */
     bool zero;     /* lines end in NUL */
     bool aligned;  /* columns for eyes; tabs otherwise */
     int width;     /* of the path column when aligned */
 };
 
-static bool one_root(const struct firn_cache *cache)
+static bool one_root(const struct listing *l)
 {
     struct firn_photo first, photo;
-    size_t n = firn_cache_count(cache);
-    for (size_t i = 0; i < n; i++) {
-        firn_cache_photo(cache, i, &photo);
+    for (size_t i = 0; i < l->n; i++) {
+        firn_cache_photo(l->cache, l->index[i], &photo);
         if (i == 0) {
             first = photo;
         } else if (photo.root != first.root && strcmp(photo.root, first.root) != 0) {
@@ -34,9 +36,9 @@ static bool one_root(const struct firn_cache *cache)
 static int path_width(const struct listing *l)
 {
     struct firn_photo photo;
-    size_t widest = 0, n = firn_cache_count(l->cache);
-    for (size_t i = 0; i < n; i++) {
-        firn_cache_photo(l->cache, i, &photo);
+    size_t widest = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        firn_cache_photo(l->cache, l->index[i], &photo);
         size_t width = strlen(photo.name) + (l->absolute ? strlen(photo.root) + 1 : 0);
         widest = width > widest && width <= 60 ? width : widest;
     }
@@ -78,7 +80,7 @@ static int print(const struct listing *l, const struct firn_photo *photo)
     const char *colour = failed ? firn_cli_colour(stdout, state_colour(photo->state)) : "";
     fputs(colour, stdout);
     fputs(firn_photo_state(photo->state), stdout);
-    if (failed) {
+    if (photo->reason[0]) {
         fputs(": ", stdout);
         put(l, photo->reason);
     }
@@ -97,17 +99,130 @@ static int print_json(const struct firn_photo *photo)
     return firn_cli_print_json(&j);
 }
 
+/** Which photographs are asked for. */
+struct choice {
+    bool all;        /* gone ones too */
+    bool failed;     /* skipped and corrupt ones only */
+    bool duplicates; /* only those that share their contents with another */
+};
+
+static bool is_chosen(const struct choice *c, const struct firn_photo *photo)
+{
+    if (c->duplicates) {
+        return photo->state == FIRN_DONE;
+    }
+    if (photo->state == FIRN_GONE) {
+        return c->all && !c->failed;
+    }
+    return !c->failed || photo->state != FIRN_DONE;
+}
+
+struct content {
+    uint8_t key[32];
+    size_t i;     /* of the photograph */
+    size_t first; /* of its group */
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct content *x = a, *y = b;
+    int c = memcmp(x->key, y->key, sizeof(x->key));
+    return c ? c : (x->i > y->i) - (x->i < y->i);
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const struct content *x = a, *y = b;
+    if (x->first != y->first) {
+        return x->first < y->first ? -1 : 1;
+    }
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+/** Keeps those whose contents occur more than once, together; groups in order of their first. */
+static bool keep_duplicates(struct listing *l)
+{
+    struct content *content = calloc(l->n + 1, sizeof(*content));
+    struct firn_photo photo;
+    size_t kept = 0;
+    if (!content) {
+        return false;
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        firn_cache_photo(l->cache, l->index[i], &photo);
+        memcpy(content[i].key, photo.content, sizeof(content[i].key));
+        content[i].i = l->index[i];
+    }
+    qsort(content, l->n, sizeof(*content), by_key);
+    for (size_t i = 0, end; i < l->n; i = end) {
+        for (end = i + 1; end < l->n && !memcmp(content[i].key, content[end].key, 32); end++) {
+        }
+        for (size_t k = i; end - i > 1 && k < end; k++) {
+            content[kept] = content[k];
+            content[kept++].first = content[i].i;
+        }
+    }
+    qsort(content, kept, sizeof(*content), by_group);
+    for (size_t i = 0; i < kept; i++) {
+        l->index[i] = content[i].i;
+    }
+    l->n = kept;
+    free(content);
+    return true;
+}
+
+static bool choose(struct listing *l, const struct choice *c)
+{
+    size_t n = firn_cache_count(l->cache);
+    l->index = calloc(n + 1, sizeof(*l->index));
+    for (size_t i = 0; l->index && i < n; i++) {
+        struct firn_photo photo;
+        firn_cache_photo(l->cache, i, &photo);
+        if (is_chosen(c, &photo)) {
+            l->index[l->n++] = i;
+        }
+    }
+    return l->index && (!c->duplicates || keep_duplicates(l));
+}
+
+static int print_all(struct listing *l, const struct choice *c)
+{
+    struct firn_photo photo, before = {0};
+    int status = FIRN_OK;
+    if (!choose(l, c)) {
+        firn_cli_warn("out of memory");
+        return FIRN_NOMEM;
+    }
+    l->absolute = l->absolute || !one_root(l);
+    l->aligned = isatty(STDOUT_FILENO) && !l->zero;
+    l->width = l->aligned ? path_width(l) : 0;
+    for (size_t i = 0; i < l->n && status == FIRN_OK && !ferror(stdout); i++) {
+        firn_cache_photo(l->cache, l->index[i], &photo);
+        if (c->duplicates && !l->json && i && memcmp(photo.content, before.content, 32)) {
+            putchar(l->zero ? '\0' : '\n');
+        }
+        status = l->json ? print_json(&photo) : print(l, &photo);
+        before = photo;
+    }
+    return status;
+}
+
 static int ls(const struct firn_verb *verb, int argc, char **argv)
 {
     struct listing l = {0};
-    bool json = false, failed = false;
+    struct choice c = {0};
     const struct firn_opt opts[] = {
         {FIRN_OPT_FLAG, 'a', "absolute", NULL, "paths from the root directory on", &l.absolute,
          NULL},
-        {FIRN_OPT_FLAG, 'f', "failed", NULL, "only what was skipped or is corrupt", &failed, NULL},
+        {FIRN_OPT_FLAG, 0, "all", NULL, "also those that are gone from their directory", &c.all,
+         NULL},
+        {FIRN_OPT_FLAG, 'd', "duplicates", NULL, "only equal files, group by group", &c.duplicates,
+         NULL},
+        {FIRN_OPT_FLAG, 'f', "failed", NULL, "only what was skipped or is corrupt", &c.failed,
+         NULL},
         {FIRN_OPT_FLAG, '0', "null", NULL, "raw bytes, each line ends in a NUL byte", &l.zero,
          NULL},
-        {FIRN_OPT_FLAG, 0, "json", NULL, "one JSON object a line", &json, NULL},
+        {FIRN_OPT_FLAG, 0, "json", NULL, "one JSON object a line", &l.json, NULL},
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
@@ -115,24 +230,14 @@ static int ls(const struct firn_verb *verb, int argc, char **argv)
         return status;
     }
     struct firn_cache *cache;
-    struct firn_error err = {0};
-    if (firn_cache_open(&cache, argv[0], &err)) {
-        return firn_cli_fail(&err);
+    status = firn_open_cache(&cache, argv[0]);
+    if (status) {
+        return status;
     }
     l.cache = cache;
-    l.absolute = l.absolute || !one_root(cache);
-    l.aligned = isatty(STDOUT_FILENO) && !l.zero;
-    l.width = l.aligned ? path_width(&l) : 0;
-    size_t n = firn_cache_count(cache);
-    status = FIRN_OK;
-    for (size_t i = 0; i < n && status == FIRN_OK && !ferror(stdout); i++) {
-        struct firn_photo photo;
-        firn_cache_photo(cache, i, &photo);
-        if (!failed || photo.state != FIRN_DONE) {
-            status = json ? print_json(&photo) : print(&l, &photo);
-        }
-    }
+    status = print_all(&l, &c);
     firn_cache_close(cache);
+    free(l.index);
     return status;
 }
 
@@ -143,7 +248,7 @@ const struct firn_verb firn_verb_ls = {
     .more = "Label -1 means: no class. The order is that of torchvision's ImageFolder.\n"
             "Columns are separated by tabs when standard output is not a terminal. Paths\n"
             "are shown below the directory that was extracted, or in full when there is\n"
-            "more than one such directory.\n",
+            "more than one such directory. --duplicates puts an empty line between groups.\n",
     .min_args = 1,
     .max_args = 1,
     .run = ls,

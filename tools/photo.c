@@ -7,9 +7,23 @@
 #define LONG_HASH 40 /* hexadecimal digits that are shortened to ... */
 #define SHORT_HASH 12 /* ... so many, enough to tell two apart by eye */
 
+int firn_open_cache(struct firn_cache **cache, const char *dir)
+{
+    struct firn_error err = {0};
+    char doubt[256];
+    if (firn_cache_open(cache, dir, &err)) {
+        return firn_cli_fail(&err);
+    }
+    for (size_t i = 0; firn_cache_doubt(*cache, i, doubt); i++) {
+        firn_cli_warn("%s: %s; 'firn verify' says what to do", dir, doubt);
+    }
+    return FIRN_OK;
+}
+
 const char *firn_photo_state(enum firn_state state)
 {
-    return state == FIRN_DONE ? "done" : state == FIRN_SKIPPED ? "skipped" : "corrupt";
+    static const char *const names[] = {"", "done", "skipped", "corrupt", "gone"};
+    return names[state];
 }
 
 char *firn_photo_path(const struct firn_photo *photo)

@@ -6,7 +6,13 @@
 #include "cli.h"
 #include "firn/cache.h"
 
-/** "done", "skipped", "corrupt". */
+/**
+ * Opens a cache for a verb, and warns on stderr when a part of it is missing. FIRN_OK, or the exit
+ * status of a failure that has been said.
+ */
+int firn_open_cache(struct firn_cache **cache, const char *dir);
+
+/** "done", "skipped", "corrupt", "gone". */
 const char *firn_photo_state(enum firn_state state);
 
 /** The absolute path, malloc'ed; NULL when memory is out. */

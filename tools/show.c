@@ -21,7 +21,7 @@ static void print_record(const struct firn_photo *photo, const char *path)
     firn_cli_put(stdout, photo->class_name ? photo->class_name : "none");
     printf(" (label %d)\nsize      %llu bytes\nmodified  %s\nstate     %s", photo->label,
            (unsigned long long)photo->size, when, firn_photo_state(photo->state));
-    if (photo->state != FIRN_DONE) {
+    if (photo->reason[0]) {
         printf(": ");
         firn_cli_put(stdout, photo->reason);
     }
@@ -124,9 +124,9 @@ static int show(const struct firn_verb *verb, int argc, char **argv)
         return status;
     }
     struct firn_cache *cache;
-    struct firn_error err = {0};
-    if (firn_cache_open(&cache, argv[0], &err)) {
-        return firn_cli_fail(&err);
+    status = firn_open_cache(&cache, argv[0]);
+    if (status) {
+        return status;
     }
     status = show_one(cache, argv[1], json);
     firn_cache_close(cache);

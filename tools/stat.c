@@ -38,12 +38,14 @@ static int print_json(const struct firn_cache *cache, const struct firn_cache_st
     firn_json_int(&j, "records", (int64_t)s->records);
     firn_json_int(&j, "skipped", (int64_t)s->skipped);
     firn_json_int(&j, "corrupt", (int64_t)s->corrupt);
+    firn_json_int(&j, "gone", (int64_t)s->gone);
     firn_json_int(&j, "rows", (int64_t)s->rows);
     firn_json_int(&j, "dim", s->dim);
     firn_json_string(&j, "store", s->store == FIRN_STORE_F16 ? "f16" : "f32");
     firn_json_int(&j, "segments", (int64_t)s->segments);
     firn_json_int(&j, "bytes", (int64_t)s->bytes);
     firn_json_int(&j, "raw_bytes", (int64_t)s->raw_bytes);
+    firn_json_int(&j, "lost_segments", (int64_t)s->lost_segments);
     firn_json_array(&j, "classes");
     for (size_t i = 0; i < s->classes; i++) {
         firn_json_string(&j, NULL, firn_cache_class(cache, i));
@@ -77,8 +79,12 @@ static void print_run(const struct firn_run *run)
 static void print_text(const struct firn_cache *cache, const struct firn_cache_stat *s)
 {
     char bytes[32], raw[32];
-    printf("photographs     %zu done, %zu skipped, %zu corrupt\n", s->records, s->skipped,
+    printf("photographs     %zu done, %zu skipped, %zu corrupt", s->records, s->skipped,
            s->corrupt);
+    if (s->gone) {
+        printf(", %zu gone", s->gone);
+    }
+    putchar('\n');
     printf("classes         %zu\n", s->classes);
     printf("features        %zu distinct, %d numbers each, stored as %s\n", s->rows, s->dim,
            s->store == FIRN_STORE_F16 ? "f16" : "f32");
@@ -114,9 +120,9 @@ static int stat_verb(const struct firn_verb *verb, int argc, char **argv)
         return status;
     }
     struct firn_cache *cache;
-    struct firn_error err = {0};
-    if (firn_cache_open(&cache, argv[0], &err)) {
-        return firn_cli_fail(&err);
+    status = firn_open_cache(&cache, argv[0]);
+    if (status) {
+        return status;
     }
     struct firn_cache_stat s;
     firn_cache_stat(cache, &s);

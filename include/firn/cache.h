@@ -3,6 +3,7 @@
 #ifndef FIRN_CACHE_H
 #define FIRN_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,8 @@
 enum firn_state {
     FIRN_DONE = 1,    /**< its feature is in the cache */
     FIRN_SKIPPED = 2, /**< not readable or refused by a limit; the next run tries again */
-    FIRN_CORRUPT = 3  /**< not decodable; tried again when the file changes */
+    FIRN_CORRUPT = 3, /**< not decodable; tried again when the file changes */
+    FIRN_GONE = 4     /**< was not there any more when its directory was last walked */
 };
 
 /** How features are stored. */
@@ -35,7 +37,7 @@ struct firn_photo {
 /** Totals. */
 struct firn_cache_stat {
     size_t records;     /**< photographs whose feature is in the cache */
-    size_t skipped, corrupt;
+    size_t skipped, corrupt, gone;
     size_t rows;        /**< distinct features stored (duplicates share one) */
     int dim;            /**< length of a feature */
     enum firn_store store;
@@ -44,6 +46,7 @@ struct firn_cache_stat {
     uint64_t raw_bytes; /**< rows * dim * 4 */
     size_t classes;
     size_t runs;        /**< past runs recorded */
+    size_t lost_segments; /**< files of which something acknowledged is missing */
 };
 
 /** One past run of a writer. */
@@ -70,6 +73,12 @@ void firn_cache_close(struct firn_cache *cache);
 
 void firn_cache_stat(const struct firn_cache *cache, struct firn_cache_stat *stat);
 const struct firn_fingerprint *firn_cache_fingerprint(const struct firn_cache *cache);
+
+/**
+ * The i-th sign that something is missing (a segment that was removed or cut), as one line, or
+ * false: there are no more. What is left can be read all the same.
+ */
+bool firn_cache_doubt(const struct firn_cache *cache, size_t i, char text[256]);
 
 /** Class names, sorted by code point; NULL beyond the last. */
 const char *firn_cache_class(const struct firn_cache *cache, size_t label);

@@ -17,15 +17,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "cache/writer_state.h"
 
 enum {
-    BLOCK_BYTES = 64 << 10,  /* of features in a ROWS block: what one gathered row must decode */
-    LEDGER_ENTRIES = 4096,   /* in a LEDGER block */
-    LEDGER_BYTES = 4 << 20,  /* of strings in one, about */
     RESERVE = 4 << 20,       /* asked of the file system ahead of need */
     MAX_ROWS = 1 << 20,      /* in a segment: bounds its footer */
     MAX_BLOCKS = 1 << 18
@@ -84,6 +80,7 @@ static void abandon(struct firn_writer *w)
         /* Never acknowledged anything: the space is worth more, above all on a full disk. */
         firn_loaded_path(&w->loaded, w->growing, path, sizeof path);
         w->disk->unlink(w->disk->user, path);
+        s->leaving = true;
     } else {
         remember_orphan(w, w->growing); /* without memory it merely stays without a footer */
     }
@@ -138,117 +135,6 @@ static bool is_full(const struct firn_writer *w)
 {
     const struct firn_segment *s = w->loaded.segment + w->growing;
     return s->end >= w->segment_bytes || s->n_prefix >= MAX_ROWS || s->n_extent >= MAX_BLOCKS;
-}
-
-/* ---- what a commit says ---- */
-
-static void put_head(struct firn_writer *w, struct firn_stamp *stamp)
-{
-    struct firn_buffer payload = {0};
-    struct firn_head head = w->loaded.head;
-    head.number = growing(w)->number;
-    head.created = (int64_t)time(NULL);
-    firn_head_put(&payload, &head);
-    firn_block_put(&w->out, NULL, stamp, FIRN_BLOCK_HEAD, 0, payload.data, payload.size);
-    w->out.failed |= payload.failed;
-    free(payload.data);
-}
-
-static void put_footer(struct firn_writer *w, struct firn_stamp *stamp, size_t segment)
-{
-    const struct firn_segment *s = w->loaded.segment + segment;
-    struct firn_buffer payload = {0};
-    struct firn_footer footer = {
-        .segment = s->id, .number = s->number, .end = s->end,
-        .extent = s->extent, .n_extent = s->n_extent,
-        .prefix = s->prefix, .n_prefix = s->n_prefix,
-    };
-    firn_footer_put(&payload, &footer);
-    firn_block_put(&w->out, NULL, stamp, FIRN_BLOCK_FOOTER, 0, payload.data, payload.size);
-    w->out.failed |= payload.failed;
-    free(payload.data);
-}
-
-static void put_salvage(struct firn_writer *w, struct firn_stamp *stamp,
-                        const struct firn_salvage *salvage)
-{
-    const struct firn_segment *s = w->loaded.segment + salvage->segment;
-    struct firn_block b;
-    w->in_scratch = FIRN_NO_PLACE;
-    /* What cannot be read now could be read a moment ago; it was never acknowledged. */
-    if (firn_segment_read(s, &salvage->extent, &w->scratch, &b, NULL) != 0)
-        return;
-    bool own = b.type == FIRN_BLOCK_FOOTER && firn_get(w->scratch.memory + FIRN_HEADER, 8) == s->id;
-    if (!own)
-        firn_block_put_stored(&w->out, stamp, &b, w->scratch.memory + FIRN_HEADER);
-}
-
-static void put_rows(struct firn_writer *w, struct firn_stamp *stamp)
-{
-    const struct firn_pending *p = &w->pending;
-    size_t dim = w->loaded.head.dim, most = BLOCK_BYTES / (4 * dim);
-    most = most ? most : 1;
-    for (size_t i = 0; i < p->n_row; i += most) {
-        size_t n = p->n_row - i < most ? p->n_row - i : most;
-        firn_block_put_rows(&w->out, w->codec, stamp, w->loaded.head.store, (uint32_t)dim,
-                            (const uint8_t(*)[FIRN_KEY])(p->key + i), p->value + i * dim,
-                            (uint32_t)n);
-    }
-}
-
-static void put_ledger(struct firn_writer *w, struct firn_stamp *stamp)
-{
-    const struct firn_pending *p = &w->pending;
-    struct firn_buffer payload = {0};
-    for (size_t i = 0, n; i < p->n_entry; i += n) {
-        size_t bytes = 0;
-        for (n = 0; i + n < p->n_entry && n < LEDGER_ENTRIES && bytes < LEDGER_BYTES; n++)
-            bytes += FIRN_ENTRY + (size_t)p->entry[i + n].name_size + p->entry[i + n].reason_size;
-        payload.size = 0;
-        firn_ledger_put(&payload, p->entry + i, n);
-        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n, payload.data,
-                       payload.size);
-    }
-    w->out.failed |= payload.failed;
-    free(payload.data);
-}
-
-static void put_roots_and_runs(struct firn_writer *w, struct firn_stamp *stamp)
-{
-    const struct firn_pending *p = &w->pending;
-    struct firn_buffer payload = {0};
-    for (size_t i = 0; i < p->n_root; i++) {
-        const struct firn_root *root = w->loaded.index.root + p->root[i];
-        payload.size = 0;
-        firn_root_put(&payload, p->root[i], root->path, root->classes, root->n_classes);
-        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_ROOT, 0, payload.data, payload.size);
-    }
-    for (size_t i = 0; i < p->n_run; i++) {
-        payload.size = 0;
-        firn_run_put(&payload, p->run + i);
-        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_RUN, 0, payload.data, payload.size);
-    }
-    w->out.failed |= payload.failed;
-    free(payload.data);
-}
-
-/* Rows before the ledger that speaks of them, so that any prefix of a cache makes sense. */
-static int encode(struct firn_writer *w, struct firn_stamp *stamp, struct firn_error *err)
-{
-    const struct firn_pending *p = &w->pending;
-    w->out.size = 0;
-    w->out.failed = false;
-    if (growing(w)->n_extent == 0)
-        put_head(w, stamp);
-    for (size_t i = 0; i < p->n_orphan; i++)
-        put_footer(w, stamp, p->orphan[i]);
-    for (size_t i = 0; i < p->n_salvage; i++)
-        put_salvage(w, stamp, p->salvage + i);
-    put_rows(w, stamp);
-    put_roots_and_runs(w, stamp);
-    put_ledger(w, stamp);
-    firn_buffer_pad(&w->out, FIRN_PAGE);
-    return w->out.failed ? firn_fail_nomem(err, "a commit to the cache") : 0;
 }
 
 /* ---- writing it ---- */
@@ -330,7 +216,21 @@ static void clear_pending(struct firn_writer *w)
     for (size_t i = 0; i < p->n_orphan; i++)
         w->loaded.segment[p->orphan[i]].adopted = true;
     p->n_entry = p->n_row = p->n_root = p->n_run = p->n_orphan = p->n_salvage = 0;
-    p->head = false;
+    p->head = p->roster = false;
+}
+
+/* What the newest roster leaves out may go now. Failure leaves it to the next writer. */
+static void remove_stale(struct firn_writer *w)
+{
+    struct firn_loaded *l = &w->loaded;
+    for (; l->n_stale > 0; l->n_stale--) {
+        char name[32], *path;
+        firn_segment_name(name, l->stale[l->n_stale - 1]);
+        if (asprintf(&path, "%s/%s", l->dir, name) < 0)
+            return;
+        w->disk->unlink(w->disk->user, path);
+        free(path);
+    }
 }
 
 /* One try at writing all that is pending into the growing segment. */
@@ -341,7 +241,7 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
     bool is_new = s->n_extent == 0;
     uint64_t offset = firn_round_up(s->end, FIRN_PAGE), old_end = s->end;
     size_t old_extents = s->n_extent, old_prefixes = s->n_prefix;
-    int result = encode(w, &stamp, err);
+    int result = firn_writer_encode(w, &stamp, err);
     if (result != 0)
         return result;
     /* The lists first: behind the sync nothing may fail any more. */
@@ -362,8 +262,9 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
         return result;
     }
     s->sequence = stamp.sequence;
-    firn_publish(w->lock, s->id, s->end);
+    firn_publish(w->lock, s->number, s->id, s->end);
     clear_pending(w);
+    remove_stale(w);
     return 0;
 }
 
@@ -383,7 +284,8 @@ int firn_writer_flush(struct firn_writer *w, struct firn_error *err)
 {
     const struct firn_pending *p = &w->pending;
     int result = 0;
-    if (p->n_entry + p->n_row + p->n_root + p->n_run + p->n_orphan == 0 && !p->head)
+    if (p->n_entry + p->n_row + p->n_root + p->n_run + p->n_orphan == 0 && !p->head &&
+        !p->roster)
         return 0;
     for (int tries = 0; tries < 2; tries++) {
         result = ready(w, err);
@@ -448,7 +350,7 @@ int firn_writer_close_segment(struct firn_writer *w, struct firn_error *err)
     s->last_footer = offset;
     s->end = offset + whole;
     s->closed = true;
-    firn_publish(w->lock, s->id, s->end);
+    firn_publish(w->lock, s->number, s->id, s->end);
     let_go(w);
     return 0;
 }

@@ -36,6 +36,7 @@ enum firn_block_type {
     FIRN_BLOCK_ROOT = 4,   /* a root and its classes */
     FIRN_BLOCK_RUN = 5,    /* a past run */
     FIRN_BLOCK_FOOTER = 6, /* derivable index of this or of an abandoned segment */
+    FIRN_BLOCK_ROSTER = 7, /* which older segments belong to the cache */
     FIRN_BLOCK_OPTIONAL = 128
 };
 
@@ -79,6 +80,19 @@ struct firn_footer {
     size_t n_extent;
     uint64_t *prefix;  /* first 8 bytes of the keys of all rows of ROWS extents, in order */
     size_t n_prefix;
+};
+
+/** A segment as a ROSTER names it. */
+struct firn_member {
+    uint64_t id;     /* its random name */
+    uint64_t end;    /* its file is at least so long */
+    uint32_t number;
+};
+
+/** Contents of a ROSTER block. */
+struct firn_roster {
+    struct firn_member *member;
+    size_t n;
 };
 
 /** Rounds up to a multiple of a power of two. */

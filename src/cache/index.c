@@ -170,8 +170,8 @@ int firn_index_entry(struct firn_index *index, const struct firn_entry *entry)
     return 0;
 }
 
-const struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root,
-                                         const char *name)
+struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root,
+                                   const char *name)
 {
     if (index->name_slots == 0)
         return NULL;

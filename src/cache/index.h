@@ -56,8 +56,8 @@ int firn_index_root(struct firn_index *index, uint32_t id, struct firn_root *roo
 int firn_index_run(struct firn_index *index, const struct firn_run *run);
 
 /** The newest entry, or NULL. */
-const struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root,
-                                         const char *name);
+struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root,
+                                   const char *name);
 
 /**
  * The next row whose key may be `content`: start with *at = 0; NULL after the last. A key has at

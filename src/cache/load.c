@@ -69,6 +69,8 @@ void firn_loaded_fini(struct firn_loaded *loaded)
         firn_segment_fini(loaded->segment + i);
     free(loaded->segment);
     free(loaded->dir);
+    free(loaded->doubt);
+    free(loaded->stale);
     firn_index_fini(&loaded->index);
     memset(loaded, 0, sizeof *loaded);
 }
@@ -83,6 +85,7 @@ static int open_segment(struct firn_loaded *l, struct firn_segment *s, struct fi
         return firn_fail_nomem(err, "a path");
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     int result = 1;
+    l->vanished |= s->fd < 0 && errno == ENOENT;
     if (s->fd < 0 || fstat(s->fd, &st) != 0)
         result = errno == ENOENT || errno == ELOOP ? 0
                                                    : firn_fail(err, FIRN_IO, "%s: %s", path,
@@ -139,20 +142,13 @@ static int collect(struct abandoned *a, const struct firn_segment *s, struct fir
     return result;
 }
 
-static void drop_segment(struct firn_loaded *l, size_t i)
-{
-    firn_segment_fini(l->segment + i);
-    memmove(l->segment + i, l->segment + i + 1, (l->n_segment - i - 1) * sizeof *l->segment);
-    l->n_segment--;
-}
-
 static int load_segments(struct firn_loaded *l, struct abandoned *a, struct firn_error *err)
 {
     for (size_t i = l->n_segment; i-- > 0;) {
         struct firn_segment *s = l->segment + i;
         int result = open_segment(l, s, err);
         if (result == 0) {
-            drop_segment(l, i);
+            firn_loaded_drop(l, i, false);
             continue;
         }
         const struct firn_footer *footer = footer_of(a, s->number);
@@ -184,12 +180,13 @@ static void hide_unacknowledged(struct firn_loaded *l, const struct firn_publish
     /* A closed one behind it was copied here: a writer publishes long before it closes. */
     for (size_t k = l->n_segment; k-- > i + 1;)
         if (!l->segment[k].closed && !l->segment[k].adopted)
-            drop_segment(l, k);
+            firn_loaded_drop(l, k, false);
 }
 
 /* The oldest head names the cache; whatever is not of it was put here by mistake. */
-static void drop_strangers(struct firn_loaded *l)
+static int drop_strangers(struct firn_loaded *l)
 {
+    int result = 0;
     for (size_t i = 0; i < l->n_segment && !l->has_head; i++) {
         l->has_head = l->segment[i].has_head;
         l->head = l->segment[i].head;
@@ -197,19 +194,31 @@ static void drop_strangers(struct firn_loaded *l)
     }
     for (size_t i = 0; i < l->n_segment && l->cache == 0; i++)
         l->cache = l->segment[i].cache;
-    for (size_t i = l->n_segment; i-- > 0;) {
-        if (l->segment[i].cache == l->cache && l->cache != 0)
+    for (size_t i = l->n_segment; i-- > 0 && result == 0;) {
+        const struct firn_segment *s = l->segment + i;
+        if (s->cache == l->cache && l->cache != 0)
             continue;
         l->skipped++;
-        if (l->segment[i].size > l->skipped_bytes)
-            l->skipped_bytes = l->segment[i].size;
-        drop_segment(l, i);
+        if (s->size > l->skipped_bytes)
+            l->skipped_bytes = s->size;
+        /* Not one whole block, and short: a writer was killed before its first page was whole. */
+        result = firn_loaded_drop(l, i, s->cache == 0 && s->size <= 2 * FIRN_PAGE);
     }
+    return result;
 }
+
+/* Where entries go, and where they come from. */
+struct source {
+    struct firn_index *index;
+    uint32_t segment;
+};
 
 static int add_entry(void *user, const struct firn_entry *entry)
 {
-    return firn_index_entry(user, entry) == 0 ? 0 : -2;
+    const struct source *source = user;
+    struct firn_entry e = *entry;
+    e.segment = source->segment;
+    return firn_index_entry(source->index, &e) == 0 ? 0 : -2;
 }
 
 /* One record block into the index. Blocks that are damaged or mean nothing are left out. */
@@ -227,8 +236,9 @@ static int load_record(struct firn_loaded *l, const struct firn_segment *s,
     uint32_t id;
     struct firn_root root;
     struct firn_run run;
+    struct source source = {&l->index, (uint32_t)(s - l->segment)};
     if (b.type == FIRN_BLOCK_LEDGER)
-        result = firn_ledger_get(raw, b.raw, b.count, add_entry, &l->index) == -2 ? -1 : 0;
+        result = firn_ledger_get(raw, b.raw, b.count, add_entry, &source) == -2 ? -1 : 0;
     else if (b.type == FIRN_BLOCK_ROOT && firn_root_get(raw, b.raw, &id, &root) == 0)
         result = firn_index_root(&l->index, id, &root);
     else if (b.type == FIRN_BLOCK_RUN && firn_run_get(raw, b.raw, &run) == 0)
@@ -263,7 +273,7 @@ static int load_records(struct firn_loaded *l, struct firn_codec *codec, struct 
                 prefix += e->count;
             } else if (e->type >= FIRN_BLOCK_LEDGER && e->type <= FIRN_BLOCK_RUN) {
                 result = load_record(l, s, e, codec, &scratch);
-            } else if (e->type > FIRN_BLOCK_FOOTER && e->type < FIRN_BLOCK_OPTIONAL) {
+            } else if (e->type > FIRN_BLOCK_ROSTER && e->type < FIRN_BLOCK_OPTIONAL) {
                 result = firn_fail(err, FIRN_CONFIG,
                                    "%s: was written by a later version of firn; use that one",
                                    l->dir);
@@ -274,11 +284,12 @@ static int load_records(struct firn_loaded *l, struct firn_codec *codec, struct 
     return result == -1 ? firn_fail_nomem(err, "the index of the cache") : result;
 }
 
-static int load_all(struct firn_loaded *l, enum firn_load_for what_for,
-                    const struct firn_published *published, struct firn_error *err)
+static int load_all(struct firn_loaded *l, enum firn_load_for what_for, struct firn_error *err)
 {
     uint32_t *number;
     struct abandoned a = {0};
+    /* What was acknowledged before the files are looked at is whole in what they show. */
+    firn_published_read(l->dir, &l->published);
     int result = firn_list_segments(l->dir, &number, &l->n_segment, err);
     if (result != 0)
         return result;
@@ -297,23 +308,34 @@ static int load_all(struct firn_loaded *l, enum firn_load_for what_for,
     free(a.footer);
     if (result != 0)
         return result;
-    if (what_for == FIRN_LOAD_READER && published && firn_published_is_live(published))
-        hide_unacknowledged(l, published);
-    drop_strangers(l);
+    if (what_for == FIRN_LOAD_READER && firn_published_is_live(&l->published))
+        hide_unacknowledged(l, &l->published);
+    if (drop_strangers(l) != 0 || firn_loaded_check(l) != 0)
+        return firn_fail_nomem(err, "the list of segments");
     struct firn_codec *codec = firn_codec_create();
     result = codec ? load_records(l, codec, err) : firn_fail_nomem(err, "zstd");
     firn_codec_destroy(codec);
     return result;
 }
 
-int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
-              const struct firn_published *published, struct firn_error *err)
+static int load_once(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
+                     struct firn_error *err)
 {
     memset(loaded, 0, sizeof *loaded);
     firn_index_init(&loaded->index);
     loaded->dir = strdup(dir);
-    int result = loaded->dir ? load_all(loaded, what_for, published, err)
-                             : firn_fail_nomem(err, "a path");
+    return loaded->dir ? load_all(loaded, what_for, err) : firn_fail_nomem(err, "a path");
+}
+
+int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
+              struct firn_error *err)
+{
+    int result = load_once(loaded, dir, what_for, err);
+    /* A compaction removes what it has written anew; then what is new is there. */
+    for (int tries = 0; result == 0 && loaded->vanished && tries < 10; tries++) {
+        firn_loaded_fini(loaded);
+        result = load_once(loaded, dir, what_for, err);
+    }
     if (result != 0)
         firn_loaded_fini(loaded);
     return result;

@@ -7,6 +7,14 @@
 #include "cache/lock.h"
 #include "cache/segment.h"
 
+/** A segment that is not as it was when it was acknowledged. */
+struct firn_doubt {
+    uint32_t number;
+    uint64_t offset, bytes; /* what is missing; bytes 0: unknown */
+    bool certain;           /* something acknowledged is lost */
+    const char *what;       /* one line */
+};
+
 /** Everything but the features. */
 struct firn_loaded {
     char *dir;
@@ -18,6 +26,12 @@ struct firn_loaded {
     struct firn_head head;        /* number is meaningless here */
     uint64_t cache;               /* 0: not one readable segment */
     bool has_head;
+    bool vanished;                /* a segment went away while we looked: look again */
+    struct firn_published published; /* as LOCK was before the segments were listed */
+    struct firn_doubt *doubt;
+    size_t n_doubt;
+    uint32_t *stale;              /* numbers of files that are no part of the cache any more */
+    size_t n_stale;
     struct firn_index index;
 };
 
@@ -27,13 +41,28 @@ enum firn_load_for {
 };
 
 /**
- * Loads `dir`. `published` is what LOCK says, NULL when nothing. FIRN_NOINPUT: no such directory;
- * FIRN_CONFIG: written by a later version; FIRN_IO; FIRN_NOMEM. A directory without segments is
- * loaded, with cache == 0. On failure there is nothing to free.
+ * Loads `dir`. FIRN_NOINPUT: no such directory; FIRN_CONFIG: written by a later version; FIRN_IO;
+ * FIRN_NOMEM. A directory without segments is loaded, with cache == 0. On failure there is nothing
+ * to free.
  */
 int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
-              const struct firn_published *published, struct firn_error *err);
+              struct firn_error *err);
 void firn_loaded_fini(struct firn_loaded *loaded);
+
+/**
+ * Holds the segments against the newest roster and LOCK: takes those off the list that are no part
+ * of the cache any more, and notes what is not as it was. 0, -1: memory is out.
+ */
+int firn_loaded_check(struct firn_loaded *loaded);
+
+/** Takes a segment off the list; `stale`: its file may be removed. 0, -1: memory is out. */
+int firn_loaded_drop(struct firn_loaded *loaded, size_t segment, bool stale);
+/** Its file may be removed when the next roster is on disk. 0, -1: memory is out. */
+int firn_loaded_add_stale(struct firn_loaded *loaded, uint32_t number);
+
+/** The i-th doubt as one line, or false: there are no more. */
+bool firn_loaded_doubt(const struct firn_loaded *loaded, size_t i, char text[256]);
+bool firn_loaded_is_stale(const struct firn_loaded *loaded, uint32_t number);
 
 /** Text of the path of a segment, for messages; room for n bytes. */
 void firn_loaded_path(const struct firn_loaded *loaded, size_t segment, char *path, size_t n);

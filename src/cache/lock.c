@@ -33,9 +33,9 @@ static bool parse(const char *text, struct firn_published *p)
     uint64_t sum;
     int used = 0;
     if (sscanf(text,
-               "firn lock 1\npid %d\nhost %64s\nboot %36s\nsegment %" SCNx64 "\noffset %" SCNu64
-               "\n%nsum %" SCNx64,
-               &p->pid, p->host, p->boot, &p->segment, &p->offset, &used, &sum) != 6)
+               "firn lock 1\npid %d\nhost %64s\nboot %36s\nnumber %" SCNu32 "\nsegment %" SCNx64
+               "\noffset %" SCNu64 "\n%nsum %" SCNx64,
+               &p->pid, p->host, p->boot, &p->number, &p->segment, &p->offset, &used, &sum) != 7)
         return false;
     return used > 0 && firn_checksum(text, (size_t)used) == sum;
 }
@@ -55,7 +55,8 @@ static bool read_text(int fd, struct firn_published *p)
     return good;
 }
 
-static void write_text(int fd, uint64_t segment, uint64_t offset, const char *boot)
+static void write_text(int fd, uint32_t number, uint64_t segment, uint64_t offset,
+                       const char *boot)
 {
     char text[TEXT + 1], host[65] = "", *c;
     if (gethostname(host, sizeof host - 1) != 0 || !*host)
@@ -64,9 +65,9 @@ static void write_text(int fd, uint64_t segment, uint64_t offset, const char *bo
         if (*c <= ' ' || *c > '~')
             *c = '?';
     int n = snprintf(text, sizeof text,
-                     "firn lock 1\npid %d\nhost %s\nboot %s\nsegment %016" PRIx64
-                     "\noffset %" PRIu64 "\n",
-                     (int)getpid(), host, boot, segment, offset);
+                     "firn lock 1\npid %d\nhost %s\nboot %s\nnumber %" PRIu32 "\nsegment %016"
+                     PRIx64 "\noffset %" PRIu64 "\n",
+                     (int)getpid(), host, boot, number, segment, offset);
     n += snprintf(text + n, sizeof text - (size_t)n, "sum %016" PRIx64,
                   firn_checksum(text, (size_t)n));
     memset(text + n, '\n', sizeof text - (size_t)n);
@@ -128,7 +129,7 @@ int firn_lock(const char *dir, int *out, struct firn_published *published, struc
         int locked = try_lock(fd), saved = errno;
         if (locked == 1 && is_still(fd, path)) {
             read_text(fd, published);
-            write_text(fd, published->segment, published->offset,
+            write_text(fd, published->number, published->segment, published->offset,
                        published->segment ? published->boot : "unknown");
             *out = fd;
             return 0;
@@ -150,9 +151,15 @@ int firn_lock(const char *dir, int *out, struct firn_published *published, struc
     return firn_fail(err, FIRN_CANTCREATE, "%s: is replaced again and again", path);
 }
 
-void firn_publish(int fd, uint64_t segment, uint64_t offset)
+void firn_publish(int fd, uint32_t number, uint64_t segment, uint64_t offset)
 {
     char boot[37];
     boot_id(boot);
-    write_text(fd, segment, offset, boot);
+    write_text(fd, number, segment, offset, boot);
+}
+
+void firn_lock_settle(int fd)
+{
+    if (fdatasync(fd) != 0)
+        return; /* nothing durable depends on it */
 }

@@ -18,6 +18,7 @@ struct firn_published {
     char boot[37];     /* the kernel's boot id when offset was published */
     uint64_t segment;  /* random name of the growing segment; 0: nothing published yet */
     uint64_t offset;   /* its acknowledged bytes */
+    uint32_t number;   /* its number */
 };
 
 /** Reads the LOCK file of `dir`. False when there is none or it is torn. */
@@ -34,6 +35,10 @@ bool firn_published_is_live(const struct firn_published *published);
 int firn_lock(const char *dir, int *fd, struct firn_published *published, struct firn_error *err);
 
 /** Says how far the writer has got. Failure is harmless: readers then see less, never more. */
-void firn_publish(int fd, uint64_t segment, uint64_t offset);
+void firn_publish(int fd, uint32_t number, uint64_t segment, uint64_t offset);
+
+/** Puts what was published on disk, where it tells later whether something is missing. Failure is
+ * harmless. */
+void firn_lock_settle(int fd);
 
 #endif

@@ -86,6 +86,8 @@ static void count(struct firn_cache *cache)
         const struct firn_entry *e = l->index.entry + i;
         if (e->state == FIRN_CORRUPT)
             s->corrupt++;
+        else if (e->state == FIRN_GONE)
+            s->gone++;
         else if (e->state == FIRN_DONE && has_row(cache, e))
             s->records++;
         else
@@ -100,17 +102,18 @@ static void count(struct firn_cache *cache)
     s->raw_bytes = (uint64_t)s->rows * l->head.dim * 4;
     s->classes = cache->order.n_classes;
     s->runs = l->index.n_run;
+    for (size_t i = 0; i < l->n_doubt; i++)
+        s->lost_segments += l->doubt[i].certain;
 }
 
 static int load(struct firn_cache *cache, const char *dir, struct firn_error *err)
 {
-    struct firn_published published;
-    /* What was acknowledged before the files are looked at is whole in what they show. */
-    bool any = firn_published_read(dir, &published);
-    int result =
-        firn_load(&cache->loaded, dir, FIRN_LOAD_READER, any ? &published : NULL, err);
+    int result = firn_load(&cache->loaded, dir, FIRN_LOAD_READER, err);
     if (result != 0)
         return result;
+    if (cache->loaded.last_number == 0 && cache->loaded.n_doubt > 0)
+        return firn_fail(err, FIRN_DATA, "%s: all segments are missing; put them back, or begin a "
+                         "new cache elsewhere", dir);
     if (cache->loaded.last_number == 0)
         return firn_fail(err, FIRN_NOINPUT, "%s: is not a cache; firn extract makes one", dir);
     if (!cache->loaded.has_head)
@@ -160,6 +163,11 @@ void firn_cache_stat(const struct firn_cache *cache, struct firn_cache_stat *sta
 const struct firn_fingerprint *firn_cache_fingerprint(const struct firn_cache *cache)
 {
     return &cache->loaded.head.fp;
+}
+
+bool firn_cache_doubt(const struct firn_cache *cache, size_t i, char text[256])
+{
+    return firn_loaded_doubt(&cache->loaded, i, text);
 }
 
 const char *firn_cache_class(const struct firn_cache *cache, size_t label)

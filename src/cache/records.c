@@ -154,6 +154,36 @@ int firn_trailer_get(const uint8_t bytes[FIRN_TRAILER], uint64_t file_size, uint
                : -1;
 }
 
+void firn_roster_put(struct firn_buffer *out, const struct firn_roster *roster)
+{
+    firn_buffer_int(out, roster->n, 4);
+    firn_buffer_int(out, 0, 4);
+    for (size_t i = 0; i < roster->n; i++) {
+        firn_buffer_int(out, roster->member[i].id, 8);
+        firn_buffer_int(out, roster->member[i].end, 8);
+        firn_buffer_int(out, roster->member[i].number, 4);
+        firn_buffer_int(out, 0, 4);
+    }
+}
+
+int firn_roster_get(const uint8_t *bytes, size_t size, struct firn_roster *roster)
+{
+    struct firn_cursor c = {bytes, size, false};
+    roster->n = firn_take_int(&c, 4);
+    firn_take_int(&c, 4);
+    roster->member = NULL;
+    if (c.bad || roster->n > c.left / 24)
+        return -1;
+    roster->member = calloc(roster->n + 1, sizeof *roster->member);
+    for (size_t i = 0; roster->member && i < roster->n; i++) {
+        roster->member[i].id = firn_take_int(&c, 8);
+        roster->member[i].end = firn_take_int(&c, 8);
+        roster->member[i].number = (uint32_t)firn_take_int(&c, 4);
+        firn_take_int(&c, 4);
+    }
+    return roster->member ? 0 : -1;
+}
+
 static void put_entry(uint8_t *p, const struct firn_entry *e)
 {
     memcpy(p, e->content, FIRN_KEY);
@@ -206,7 +236,7 @@ static bool get_entry(const uint8_t *p, struct firn_cursor *strings, struct firn
     e->name = take_string(strings, e->name_size);
     e->reason = take_string(strings, e->reason_size);
     return e->name && e->reason && e->name_size > 0 && e->state >= FIRN_DONE &&
-           e->state <= FIRN_CORRUPT;
+           e->state <= FIRN_GONE;
 }
 
 int firn_ledger_get(const uint8_t *bytes, size_t size, uint32_t count,
@@ -222,7 +252,7 @@ int firn_ledger_get(const uint8_t *bytes, size_t size, uint32_t count,
     firn_untranspose(planes, count, FIRN_ENTRY, records);
     int result = 0;
     for (uint32_t i = 0; i < count && result == 0; i++) {
-        struct firn_entry e;
+        struct firn_entry e = {0};
         result = get_entry(records + (size_t)i * FIRN_ENTRY, &strings, &e) ? each(user, &e) : -1;
     }
     free(records);

@@ -22,6 +22,10 @@ void firn_trailer_put(uint8_t bytes[FIRN_TRAILER], uint64_t footer, uint64_t fil
 /** 0 and the footer's offset, or -1. */
 int firn_trailer_get(const uint8_t bytes[FIRN_TRAILER], uint64_t file_size, uint64_t *footer);
 
+void firn_roster_put(struct firn_buffer *out, const struct firn_roster *roster);
+/** The array is malloc'ed. */
+int firn_roster_get(const uint8_t *bytes, size_t size, struct firn_roster *roster);
+
 /** One photograph's newest outcome. Strings are terminated; who owns them is said where it is. */
 struct firn_entry {
     const char *name, *reason;
@@ -32,6 +36,9 @@ struct firn_entry {
     uint8_t reason_size;
     uint8_t state; /* enum firn_state */
     uint8_t content[FIRN_KEY];
+    /* not of the record: */
+    bool met;         /* this run has come by it */
+    uint32_t segment; /* that it was read from: index into the loaded segments */
 };
 
 void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n);

@@ -17,6 +17,7 @@ struct firn_segment {
     bool closed;      /* ends in a trailer and its footers are whole */
     bool broken;      /* ends in a trailer, but its footers are not whole */
     bool adopted;     /* a later segment holds its footer */
+    bool leaving;     /* the next roster leaves it out: all in it that counts is elsewhere */
     bool has_head;
     struct firn_head head;
     struct firn_extent *extent; /* blocks in order */

@@ -12,8 +12,7 @@
 
 struct verify {
     struct firn_loaded loaded;
-    struct firn_published published;
-    bool any_published, full;
+    bool full;
     firn_finding_fn *report;
     void *user;
     struct firn_verify_result *result;
@@ -139,8 +138,8 @@ static bool is_torn_tail(const struct verify *v, uint64_t offset, uint64_t bytes
         return false;
     if (s->adopted)
         return offset >= s->end;
-    if (v->any_published && v->published.segment == s->id)
-        return offset >= v->published.offset;
+    if (v->loaded.published.segment == s->id)
+        return offset >= v->loaded.published.offset;
     return v->last && offset + bytes == s->size;
 }
 
@@ -166,6 +165,24 @@ static void bad(void *user, uint64_t offset, uint64_t bytes, const struct firn_b
     v->only_rows += blocks > 0 && of_rows == blocks;
 }
 
+static bool is_doubted(const struct verify *v, uint32_t number)
+{
+    for (size_t i = 0; i < v->loaded.n_doubt; i++)
+        if (v->loaded.doubt[i].number == number)
+            return true;
+    return false;
+}
+
+/* Segments that are not as they were when they were acknowledged. */
+static void find_doubts(struct verify *v)
+{
+    for (size_t i = 0; i < v->loaded.n_doubt; i++) {
+        const struct firn_doubt *d = v->loaded.doubt + i;
+        firn_segment_name(v->name, d->number);
+        find(v, v->name, d->offset, d->bytes, 0, d->what);
+    }
+}
+
 static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
 {
     struct firn_segment *s = v->loaded.segment + k;
@@ -177,10 +194,7 @@ static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
     firn_segment_name(v->name, s->number);
     v->result->segments++;
     v->result->bytes += s->size;
-    if (v->any_published && v->published.segment == s->id && s->size < v->published.offset)
-        find(v, v->name, s->size, v->published.offset - s->size, 0,
-             "the file is shorter than what was acknowledged");
-    else if (!s->closed && !s->adopted && !s->broken && !v->last)
+    if (!s->closed && !s->adopted && !s->broken && !v->last && !is_doubted(v, s->number))
         find(v, v->name, s->size, 0, 0,
              "no footer, though a later segment exists: its end may be missing");
     if (s->broken)
@@ -206,6 +220,8 @@ static int find_strangers(struct verify *v, struct firn_error *err)
         while (k < v->loaded.n_segment && v->loaded.segment[k].number < number[i])
             k++;
         if (k < v->loaded.n_segment && v->loaded.segment[k].number == number[i])
+            continue;
+        if (firn_loaded_is_stale(&v->loaded, number[i]) || is_doubted(v, number[i]))
             continue;
         firn_segment_name(name, number[i]);
         /* A first page that a killed writer never finished is no loss. */
@@ -250,15 +266,15 @@ static size_t find_lost(struct verify *v)
 
 static int verify(struct verify *v, const char *dir, struct firn_error *err)
 {
-    v->any_published = firn_published_read(dir, &v->published);
-    int result = firn_load(&v->loaded, dir, FIRN_LOAD_WRITER, NULL, err);
+    int result = firn_load(&v->loaded, dir, FIRN_LOAD_WRITER, err);
     if (result != 0)
         return result;
-    if (v->loaded.last_number == 0)
+    if (v->loaded.last_number == 0 && v->loaded.n_doubt == 0)
         return firn_fail(err, FIRN_NOINPUT, "%s: is not a cache", dir);
     v->codec = firn_codec_create();
     if (!v->codec)
         return firn_fail_nomem(err, "zstd");
+    find_doubts(v);
     for (size_t k = 0; k < v->loaded.n_segment && result == 0; k++)
         result = verify_segment(v, k, err);
     if (result == 0)

@@ -53,15 +53,85 @@ bool firn_writer_has(struct firn_writer *w, const uint8_t content[32])
     return result;
 }
 
+/* Makes what the index says of a photograph due for the next commit. */
+static int push_entry(struct firn_writer *w, const struct firn_entry *e)
+{
+    struct firn_pending *p = &w->pending;
+    if (p->n_entry == p->entry_room) {
+        size_t room = p->entry_room ? p->entry_room * 2 : 64;
+        struct firn_entry *more = realloc(p->entry, room * sizeof *more);
+        if (!more)
+            return -1;
+        p->entry = more;
+        p->entry_room = room;
+    }
+    p->entry[p->n_entry++] = *e;
+    return 0;
+}
+
 static enum firn_known known(struct firn_writer *w, uint32_t root, const char *name, uint64_t size,
                              int64_t mtime_ns, int64_t ctime_ns)
 {
-    const struct firn_entry *e = firn_index_find(&w->loaded.index, root, name);
-    if (!e || e->size != size || e->mtime_ns != mtime_ns || e->ctime_ns != ctime_ns)
+    struct firn_entry *e = firn_index_find(&w->loaded.index, root, name);
+    if (!e)
+        return FIRN_UNKNOWN;
+    e->met = true;
+    if (e->size != size || e->mtime_ns != mtime_ns || e->ctime_ns != ctime_ns)
         return FIRN_UNKNOWN;
     if (e->state == FIRN_CORRUPT)
         return FIRN_KNOWN_CORRUPT;
-    return e->state == FIRN_DONE && has(w, e->content) ? FIRN_KNOWN_DONE : FIRN_UNKNOWN;
+    if (e->state != FIRN_DONE && e->state != FIRN_GONE)
+        return FIRN_UNKNOWN;
+    if (!has(w, e->content))
+        return FIRN_UNKNOWN;
+    if (e->state == FIRN_GONE) { /* it is back, as it was */
+        e->state = FIRN_DONE;
+        if (push_entry(w, e) != 0) {
+            e->state = FIRN_GONE;
+            return FIRN_UNKNOWN;
+        }
+    }
+    return FIRN_KNOWN_DONE;
+}
+
+void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
+{
+    pthread_mutex_lock(&w->mutex);
+    struct firn_entry *e = firn_index_find(&w->loaded.index, root, name);
+    if (e)
+        e->met = true;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+static int sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+{
+    struct firn_index *index = &w->loaded.index;
+    for (size_t i = 0; i < index->n_entry; i++) {
+        struct firn_entry *e = index->entry + i;
+        if (e->root != root || e->met || e->state == FIRN_GONE)
+            continue;
+        e->state = FIRN_GONE;
+        e->reason = "";
+        e->reason_size = 0;
+        if (push_entry(w, e) != 0)
+            return firn_fail_nomem(err, "a ledger entry");
+        ++*gone;
+    }
+    return 0;
+}
+
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+{
+    *gone = 0;
+    pthread_mutex_lock(&w->mutex);
+    int result = sweep(w, root, gone, err);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+bool firn_writer_doubt(const struct firn_writer *w, size_t i, char text[256])
+{
+    return firn_loaded_doubt(&w->loaded, i, text);
 }
 
 enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const char *name,
@@ -184,27 +254,18 @@ static int add_row(struct firn_writer *w, const struct firn_record *r, struct fi
 
 static int add_entry(struct firn_writer *w, const struct firn_record *r, struct firn_error *err)
 {
-    struct firn_pending *p = &w->pending;
     size_t reason = r->reason ? strlen(r->reason) : 0;
     struct firn_entry e = {
         .name = r->name, .name_size = (uint16_t)strlen(r->name),
         .reason = reason ? r->reason : "", .reason_size = (uint8_t)(reason < 255 ? reason : 255),
         .size = r->size, .mtime_ns = r->mtime_ns, .ctime_ns = r->ctime_ns,
-        .root = r->root, .state = (uint8_t)r->state,
+        .root = r->root, .state = (uint8_t)r->state, .met = true,
     };
     memcpy(e.content, r->content, FIRN_KEY);
-    if (p->n_entry == p->entry_room) {
-        size_t room = p->entry_room ? p->entry_room * 2 : 64;
-        struct firn_entry *more = realloc(p->entry, room * sizeof *more);
-        if (!more)
-            return firn_fail_nomem(err, "a ledger entry");
-        p->entry = more;
-        p->entry_room = room;
-    }
-    if (firn_index_entry(&w->loaded.index, &e) != 0)
+    /* The index copies the strings, and keeps them. */
+    if (firn_index_entry(&w->loaded.index, &e) != 0 ||
+        push_entry(w, firn_index_find(&w->loaded.index, r->root, r->name)) != 0)
         return firn_fail_nomem(err, "a ledger entry");
-    /* The index has copied the strings, and keeps them. */
-    p->entry[p->n_entry++] = *firn_index_find(&w->loaded.index, r->root, r->name);
     return 0;
 }
 
@@ -266,6 +327,8 @@ int firn_writer_close(struct firn_writer *w, struct firn_error *err)
             firn_fail_in(err, result, "everything is stored, but its index is not; the next run "
                                       "will write it");
     }
+    if (result == 0)
+        firn_lock_settle(w->lock);
     firn_writer_destroy(w);
     return result;
 }

@@ -39,6 +39,19 @@ enum firn_known {
 enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const char *name,
                                   uint64_t size, int64_t mtime_ns, int64_t ctime_ns);
 
+/** Says that a photograph is still there, when firn_writer_known() was not asked about it. */
+void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name);
+
+/**
+ * After a complete walk of a root: the photographs of the ledger that were neither asked about,
+ * met nor added since the cache was opened are gone. *gone: how many were so marked. Each keeps
+ * its feature until the cache is compacted, and is done again without work when it comes back.
+ */
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err);
+
+/** As firn_cache_doubt(): what was missing when the cache was opened. */
+bool firn_writer_doubt(const struct firn_writer *w, size_t i, char text[256]);
+
 /** True when a feature of these file contents is stored already. Any thread may ask. */
 bool firn_writer_has(struct firn_writer *w, const uint8_t content[32]);
 

@@ -129,26 +129,57 @@ static int salvage(struct firn_writer *w, size_t segment, uint64_t acknowledged)
     return 0;
 }
 
+/*
+ * A segment whose writer was killed before it had said anything about photographs: its head, its
+ * roster and the footers of others go into the next one, and it goes away.
+ */
+static bool is_hollow(const struct firn_loaded *l, const struct firn_segment *s)
+{
+    if (s->closed || s->broken || s->adopted || l->n_doubt > 0 || s->size > s->end + FIRN_PAGE)
+        return false;
+    for (size_t i = 0; i < s->n_extent; i++)
+        if (s->extent[i].type != FIRN_BLOCK_HEAD && s->extent[i].type != FIRN_BLOCK_ROSTER &&
+            s->extent[i].type != FIRN_BLOCK_FOOTER)
+            return false;
+    return true;
+}
+
+static int leave_hollow(struct firn_writer *w)
+{
+    struct firn_loaded *l = &w->loaded;
+    struct firn_segment *s = l->n_segment ? l->segment + l->n_segment - 1 : NULL;
+    if (!s || !is_hollow(l, s))
+        return 0;
+    for (size_t i = 0; i < l->n_segment; i++)
+        l->segment[i].adopted = false;
+    s->leaving = true;
+    w->pending.head = true;
+    return firn_loaded_add_stale(l, s->number);
+}
+
 /* Segments without a footer: their writers were killed. */
-static int find_orphans(struct firn_writer *w, const struct firn_published *published,
-                        struct firn_error *err)
+static int find_orphans(struct firn_writer *w, const struct firn_published *published)
 {
     struct firn_loaded *l = &w->loaded;
     bool live = firn_published_is_live(published);
+    if (leave_hollow(w) != 0)
+        return -1;
     for (size_t i = 0; i < l->n_segment; i++) {
         struct firn_segment *s = l->segment + i;
-        if (s->closed || s->broken || s->adopted)
+        if (s->closed || s->broken || s->adopted || s->leaving)
             continue;
         size_t *p = realloc(w->pending.orphan, (w->pending.n_orphan + 1) * sizeof *p);
         if (!p)
-            return firn_fail_nomem(err, "a segment");
+            return -1;
         w->pending.orphan = p;
         p[w->pending.n_orphan++] = i;
         if (live && s->id == published->segment && salvage(w, i, published->offset) != 0)
-            return firn_fail_nomem(err, "a segment");
+            return -1;
     }
     size_t last = l->n_segment;
-    if (last > 0 && w->pending.n_orphan == 0 && l->segment[last - 1].closed &&
+    if (l->n_doubt > 0) /* a new roster lets go of what is lost, since it is computed again */
+        w->pending.head = true;
+    else if (last > 0 && w->pending.n_orphan == 0 && l->segment[last - 1].closed &&
         l->segment[last - 1].number == l->last_number &&
         l->segment[last - 1].end < w->segment_bytes)
         w->reopen = last - 1;
@@ -163,14 +194,18 @@ static int open_cache(struct firn_writer *w, const char *dir, const struct firn_
     if (result == 0)
         result = firn_lock(dir, &w->lock, &published, err);
     if (result == 0)
-        result = firn_load(&w->loaded, dir, FIRN_LOAD_WRITER, NULL, err);
+        result = firn_load(&w->loaded, dir, FIRN_LOAD_WRITER, err);
     if (result != 0)
         return result;
+    if (published.number > w->loaded.last_number)
+        w->loaded.last_number = published.number;
     if (w->loaded.cache == 0)
         result = begin_cache(w, dir, head, err);
-    else if ((result = check_head(w, dir, head, err)) == 0)
-        result = find_orphans(w, &published, err);
-    return result == 0 ? firn_writer_flush(w, err) : result;
+    else if ((result = check_head(w, dir, head, err)) == 0 && find_orphans(w, &published) != 0)
+        result = firn_fail_nomem(err, "a segment");
+    /* That there is a cache, and of what, is written at once; all else with the first commit, so
+     * that a run which is killed before it leaves nothing behind. */
+    return result == 0 && w->loaded.n_segment == 0 ? firn_writer_flush(w, err) : result;
 }
 
 void firn_writer_destroy(struct firn_writer *w)

@@ -42,7 +42,8 @@ struct firn_pending {
     size_t n_orphan;
     struct firn_salvage *salvage;
     size_t n_salvage;
-    bool head;                /* a new cache: its first segment is due even when empty */
+    bool head;                /* a new segment is due even when there is nothing else to say */
+    bool roster;              /* a roster is due */
 };
 
 struct firn_writer {
@@ -65,6 +66,9 @@ struct firn_writer {
 
 /** Frees all, writes nothing. */
 void firn_writer_destroy(struct firn_writer *w);
+
+/** Puts all that is pending into w->out, for the growing segment. FIRN_NOMEM. */
+int firn_writer_encode(struct firn_writer *w, struct firn_stamp *stamp, struct firn_error *err);
 
 /** Writes what is pending; the mutex is held. See firn_writer_commit(). */
 int firn_writer_flush(struct firn_writer *w, struct firn_error *err);

@@ -15,8 +15,8 @@
 
 /** What an item's fate may be besides enum firn_state. */
 enum {
-    FIRN_LIVE = 0,   /**< wants the work of the stages ahead */
-    FIRN_DROPPED = 4 /**< the run ends before its turn: not recorded, the next run finds it */
+    FIRN_LIVE = 0,     /**< wants the work of the stages ahead */
+    FIRN_DROPPED = 100 /**< the run ends before its turn: not recorded, the next run finds it */
 };
 
 /** What an item is to others of the same bytes that are under way (twins.h). */

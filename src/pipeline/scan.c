@@ -18,6 +18,8 @@
 struct scan {
     const struct firn_scan_config *config;
     uint32_t root;         /* of the walk going on */
+    uint64_t met;          /* photographs that it has met */
+    bool complete;         /* it has seen all there is */
     int fd;                /* of the list, -1 without one */
     size_t length;         /* of the name being collected */
     char name[PATH_MAX];
@@ -75,6 +77,7 @@ static bool offer(struct scan *s, uint32_t root, const char *path, size_t name)
     int error = stat(path, &st) ? errno : 0;
     if (!error && S_ISREG(st.st_mode) && is_known(s, root, path, name, &st))
         return true;
+    firn_writer_meet(s->config->writer, root, path + name);
     struct firn_item *item = firn_ring_pop(s->config->in);
     if (!item)
         return false;
@@ -96,6 +99,7 @@ static bool offer(struct scan *s, uint32_t root, const char *path, size_t name)
 static bool on_file(void *user, const char *path, size_t name)
 {
     struct scan *s = user;
+    s->met++;
     return offer(s, s->root, path, name);
 }
 
@@ -103,6 +107,7 @@ static bool on_file(void *user, const char *path, size_t name)
 static void on_unreadable(void *user, const char *path, int error)
 {
     struct scan *s = user;
+    s->complete = false;
     firn_board_add(s->config->board->skipped, 1);
     firn_board_tell(s->config->board, FIRN_SKIPPED, path,
                     "this directory cannot be read: %s; its photographs are missing",
@@ -116,6 +121,23 @@ static void on_loop(void *user, const char *path)
                     "%.400s: this link leads back to a directory it lies in; not followed", path);
 }
 
+/*
+ * What the ledger knows of a root and a complete walk did not meet is gone. A root that holds
+ * nothing at all is more likely a disk that is not mounted: there, all stays as it is.
+ */
+static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_error *err)
+{
+    size_t gone = 0;
+    if (!s->complete || s->met == 0 || firn_board_halted(s->config->board))
+        return 0;
+    int status = firn_writer_sweep(s->config->writer, root->id, &gone, err);
+    if (gone)
+        firn_board_tell(s->config->board, 0, NULL,
+                        "%.400s: %zu photographs of earlier runs are gone; their features are kept "
+                        "until the cache is compacted", root->path, gone);
+    return status;
+}
+
 static int scan_root(struct scan *s, const struct firn_scan_root *root, struct firn_error *err)
 {
     const struct firn_imagefolder_events events = {s, on_file, on_unreadable, on_loop};
@@ -125,11 +147,13 @@ static int scan_root(struct scan *s, const struct firn_scan_root *root, struct f
                         "%.400s: %zu photographs beside the classes are ignored, as ImageFolder "
                         "does", root->path, root->ignored);
     s->root = root->id;
+    s->met = 0;
+    s->complete = true;
     if (root->n_classes == 0)
-        return firn_imagefolder_walk(root->path, NULL, &events, err);
+        status = firn_imagefolder_walk(root->path, NULL, &events, err);
     for (size_t i = 0; i < root->n_classes && !status; i++)
         status = firn_imagefolder_walk(root->path, root->classes[i], &events, err);
-    return status;
+    return status ? status : sweep(s, root, err);
 }
 
 /* One whole name of the list has been collected. */
