@@ -45,4 +45,13 @@ static inline unsigned long long check_random(unsigned long long *state)
     return z ^ (z >> 31);
 }
 
+/**
+ * The larger of two errors, and a NaN rather than any number, so that it fails what it is compared
+ * with. (gcc 12 for aarch64 dies of an fmax() in a loop.)
+ */
+static inline double check_larger(double most, double error)
+{
+    return error <= most ? most : error;
+}
+
 #endif

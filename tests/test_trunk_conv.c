@@ -3,49 +3,13 @@
  * Every convolution algorithm on every instruction set against float64, over random shapes and data
  * made to be awkward; and the same bits for an image wherever it stands in a batch.
  */
-#include <float.h>
 #include <math.h>
 
+#include "awkward.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "check.h"
 #include "trunk/state.h"
-
-static unsigned long long seed = 1;
-
-static int below(int n)
-{
-    return (int)(check_random(&seed) % (unsigned long long)n);
-}
-
-static float normal(void)
-{
-    double sum = -6;
-    for (int i = 0; i < 12; i++)
-        sum += (double)(check_random(&seed) >> 11) * 0x1p-53;
-    return (float)sum;
-}
-
-enum fill { NORMAL, RELU, CONSTANT, ALTERNATING, LARGE, DENORMAL, MIXED, FILLS };
-static const char *const fill_name[] = {"normal", "relu", "constant", "alternating",
-                                        "large", "denormal", "mixed"};
-
-static void fill(float *p, size_t n, enum fill how)
-{
-    for (size_t i = 0; i < n; i++) {
-        float x = normal();
-        switch (how) {
-        case RELU: x = x < 0 ? 0 : x; break;
-        case CONSTANT: x = 1; break;
-        case ALTERNATING: x = i & 1 ? -1 : 1; break;
-        case LARGE: x *= 1e15f; break;
-        case DENORMAL: x *= 1e-40f; break;
-        case MIXED: x *= below(4) ? 1e-20f : 1e10f; break;
-        default: break;
-        }
-        p[i] = x;
-    }
-}
 
 /* A convolution's operands and what the definition gives in double. */
 struct sample {
@@ -146,13 +110,12 @@ static void run(struct sample *t, const struct firn_conv_op *op, int n, const fl
  */
 static double allowed(const struct sample *t, const struct firn_conv_op *op, size_t at)
 {
-    double flushed = (double)(t->taps + 4) * FLT_MIN * 16;
     if (strncmp(op->algorithm, "wino", 4))
-        return (double)(t->taps + 4) * FLT_EPSILON * t->scale[at] + flushed;
+        return sum_error(t->taps, t->scale[at]);
     double most = 0;
     for (size_t i = 0; i < t->out_image; i++)
-        most = fmax(most, t->scale[at / t->out_image * t->out_image + i]);
-    return 4e-6 * most + flushed * 64;
+        most = check_larger(most, t->scale[at / t->out_image * t->out_image + i]);
+    return 4e-6 * most + 64 * sum_error(t->taps, 0);
 }
 
 static const char *describe(const struct sample *t, const struct firn_conv_op *op,

@@ -75,8 +75,8 @@ static void compare(size_t floats, const char *what, int n, int m, int clips)
 {
     double error = 0, most = 0;
     for (size_t i = 0; i < floats; i++) {
-        error = fmax(error, fabs((double)got[i] - want[i]));
-        most = fmax(most, fabs((double)want[i]));
+        error = check_larger(error, fabs((double)got[i] - want[i]));
+        most = check_larger(most, fabs((double)want[i]));
     }
     CHECK(error <= 1e-6 * most, "%s n %d m %d clips %d: %g of %g", what, n, m, clips, error, most);
 }
