@@ -4,9 +4,10 @@
 
     tools -> include        firn.c, recipe.c -> everything        tests -> everything
     pipeline -> image, model, trunk, cache, base        trunk -> model
-    image, model, trunk, cache -> base                  everything -> include
+    image, model, trunk, cache, probe -> base           everything -> include
 
-A stage never knows another stage, and each third-party header is included in one .c file only.
+The probe reads caches as any other program does: by include/firn/cache.h. A stage never knows
+another stage, and each third-party header is included in one .c file only.
 """
 import re
 import sys
@@ -18,9 +19,11 @@ MAY = {
     "model": {"model", "base"},
     "trunk": {"trunk", "model", "base"},
     "cache": {"cache", "base"},
+    "probe": {"probe", "base"},
     "pipeline": {"pipeline", "image", "model", "trunk", "cache", "base"},
 }
-THIRD = ("liburing.h", "jpeglib.h", "jerror.h", "blis.h", "blis/blis.h", "zstd.h", "xxhash.h")
+THIRD = ("liburing.h", "jpeglib.h", "jerror.h", "blis.h", "blis/blis.h", "zstd.h", "xxhash.h",
+         "lbfgs.h")
 STAGES = {"scan", "read", "decode", "infer", "sink"}
 
 root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent

@@ -16,6 +16,8 @@ enum firn_opt_kind {
     FIRN_OPT_FLAG,    /**< bool: given or not */
     FIRN_OPT_TEXT,    /**< const char *: as typed */
     FIRN_OPT_COUNT,   /**< int: a positive number */
+    FIRN_OPT_WHOLE,   /**< int: 0 or a positive number */
+    FIRN_OPT_REAL,    /**< double: finite, above 0 */
     FIRN_OPT_CHOICE   /**< int: 1 + index into `choices`, 0 when not given */
 };
 
@@ -42,7 +44,7 @@ struct firn_verb {
 
 extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, firn_verb_show,
     firn_verb_verify, firn_verb_export, firn_verb_why, firn_verb_model, firn_verb_preview,
-    firn_verb_bench;
+    firn_verb_bench, firn_verb_probe;
 
 /** -q and -v, which every verb takes. */
 extern bool firn_cli_quiet, firn_cli_verbose;

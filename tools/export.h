@@ -35,10 +35,4 @@ int firn_export_rows(const struct firn_export *e, firn_export_rows_fn *put, void
 typedef void firn_export_labels_fn(void *user, const int64_t *labels, size_t n);
 void firn_export_labels(const struct firn_export *e, firn_export_labels_fn *put, void *user);
 
-/**
- * The header of numpy's format 1.0 for an array of `descr` ("<f4") and `shape` ("(3, 4)"), padded
- * so that the data begin at a multiple of 64; returns its length.
- */
-size_t firn_npy_header(char header[256], const char *descr, const char *shape);
-
 #endif

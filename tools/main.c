@@ -5,9 +5,11 @@
  *   main.c        the table of verbs, help, version
  *   cli.h         what verbs share: options.c (command line), terminal.c (messages, colour)
  *   VERB.c        one verb each: extract ls stat show verify export why model preview bench
+ *                 probe (probe_*.c: text, JSON, the layer as a file)
  *   extract_options.c  what extract and watch have in common
  *   progress.c    extract's progress line and summary
  *   export_*.c    one output format each, on output.c (temporary file, then rename)
+ *   npy.c, safetensors.c   what writers of these formats share
  *   samples.c     the sample photographs of tools/quickstart, with jpeg_encode.c
  */
 #include "cli.h"
@@ -18,12 +20,13 @@
 static const struct firn_verb *const verbs[] = {
     &firn_verb_extract, &firn_verb_ls,  &firn_verb_stat,  &firn_verb_show,    &firn_verb_verify,
     &firn_verb_export,  &firn_verb_why, &firn_verb_model, &firn_verb_preview, &firn_verb_bench,
+    &firn_verb_probe,
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 
 /** Verbs of the whole design that this version does not have: said plainly, never half done. */
 static const char *const later[] = {"watch",  "status",  "pause", "resume", "rescan", "stop",
-                                    "repair", "compact", "bn",    "probe",  NULL};
+                                    "repair", "compact", "bn",    NULL};
 
 static void list_verbs(FILE *out)
 {

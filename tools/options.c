@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,27 @@ static int set_choice(const struct firn_verb *verb, const struct firn_opt *opt, 
     return firn_cli_usage(verb, "--%s: '%s' is none of %s", opt->name, text, known);
 }
 
+static int set_number(const struct firn_verb *verb, const struct firn_opt *opt, const char *text)
+{
+    char *end;
+    errno = 0;
+    if (opt->kind == FIRN_OPT_REAL) {
+        double x = strtod(text, &end);
+        if (errno || end == text || *end || !(x > 0) || isinf(x)) {
+            return firn_cli_usage(verb, "--%s: '%s' is not a positive number", opt->name, text);
+        }
+        *(double *)opt->value = x;
+        return FIRN_CLI_GO;
+    }
+    long n = strtol(text, &end, 10), least = opt->kind == FIRN_OPT_COUNT;
+    if (errno || end == text || *end || n < least || n > INT_MAX) {
+        return firn_cli_usage(verb, "--%s: '%s' is not a %s", opt->name, text,
+                              least ? "positive number" : "whole number");
+    }
+    *(int *)opt->value = (int)n;
+    return FIRN_CLI_GO;
+}
+
 static int set_option(const struct firn_verb *verb, const struct firn_opt *opt, const char *text)
 {
     if (text && !*text) {
@@ -121,13 +143,7 @@ static int set_option(const struct firn_verb *verb, const struct firn_opt *opt, 
     } else if (opt->kind == FIRN_OPT_CHOICE) {
         return set_choice(verb, opt, text);
     } else {
-        char *end;
-        errno = 0;
-        long n = strtol(text, &end, 10);
-        if (errno || end == text || *end || n < 1 || n > INT_MAX) {
-            return firn_cli_usage(verb, "--%s: '%s' is not a positive number", opt->name, text);
-        }
-        *(int *)opt->value = (int)n;
+        return set_number(verb, opt, text);
     }
     return FIRN_CLI_GO;
 }

@@ -20,21 +20,14 @@
 
 #include <math.h>
 
-#define GOLDEN 0x9E3779B97F4A7C15ull
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-}
+#include "base/random.h"
 
 static uint64_t stream_start(const char *name, uint64_t seed)
 {
     uint64_t hash = 0xCBF29CE484222325ull; /* FNV-1a's offset basis and prime */
     for (; *name; name++)
         hash = (hash ^ (unsigned char)*name) * 0x100000001B3ull;
-    return hash ^ mix(seed + GOLDEN);
+    return hash ^ firn_random(&seed);
 }
 
 /** Sum of the four 16-bit integers in `z`. */
@@ -50,8 +43,8 @@ static void fill_normal(struct firn_param *p, uint64_t seed)
     double deviation = sqrt(8 * (65536.0 * 65536.0 - 1) / 12); /* of a sum of eight uniforms */
     double scale = sqrt(2 / fan_in) / deviation;
     for (size_t i = 0; i < p->count; i++) {
-        uint64_t a = mix(state += GOLDEN);
-        uint64_t b = mix(state += GOLDEN);
+        uint64_t a = firn_random(&state);
+        uint64_t b = firn_random(&state);
         p->data[i] = (float)((sum16(a) + sum16(b) - 4 * 65535) * scale);
     }
 }

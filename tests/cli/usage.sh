@@ -28,6 +28,13 @@ try firn export cache -o out.hdf5
 try firn why one
 try firn preview x.jpg
 try firn bench nothing
+try firn probe a b c
+try firn probe -C 0 a
+try firn probe --epochs many a
+try firn probe --scale both a
+try firn probe --holdout 99 a
+try firn probe --folds 1 a
+try firn probe -o head.pt a
 ls
 try firn ls ''
 try firn extract -m '' -o cache photos

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "probe/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+void firn_names_fini(struct firn_names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->name[i]);
+    free(names->name);
+    *names = (struct firn_names){0};
+}
+
+static int add_name(struct firn_names *names, const char *name)
+{
+    char **more = realloc(names->name, (names->n + 1) * sizeof *more);
+    if (!more)
+        return -1;
+    names->name = more;
+    more[names->n] = strdup(name);
+    return more[names->n] ? (int)names->n++ : -1;
+}
+
+/* The place of each class of the cache among the names; malloc'ed, NULL when memory is out. */
+static int *map_classes(const struct firn_cache *cache, struct firn_names *names)
+{
+    struct firn_cache_stat stat;
+    firn_cache_stat(cache, &stat);
+    int *map = calloc(stat.classes + 1, sizeof *map);
+    size_t known = names->n;
+    for (size_t i = 0; i < stat.classes && map; i++) {
+        const char *name = firn_cache_class(cache, i);
+        map[i] = -1;
+        for (size_t k = 0; k < known && map[i] < 0; k++)
+            if (strcmp(names->name[k], name) == 0)
+                map[i] = (int)k;
+        if (map[i] < 0 && (map[i] = add_name(names, name)) < 0) {
+            free(map);
+            return NULL;
+        }
+    }
+    return map;
+}
+
+static bool allocate(struct firn_sample *s, size_t n)
+{
+    s->index = calloc(n + 1, sizeof *s->index);
+    s->truth = calloc(n + 1, sizeof *s->truth);
+    s->y = calloc(n + 1, sizeof *s->y);
+    s->content = calloc(n + 1, sizeof *s->content);
+    return s->index && s->truth && s->y && s->content;
+}
+
+static void put(struct firn_sample *s, size_t index, int truth, const uint8_t content[32])
+{
+    s->index[s->n] = index;
+    s->truth[s->n] = truth;
+    memcpy(s->content[s->n++], content, sizeof *s->content);
+}
+
+int firn_sample_list(struct firn_sample *s, const struct firn_cache *cache,
+                     struct firn_names *names, struct firn_error *err)
+{
+    struct firn_cache_stat stat;
+    struct firn_photo photo;
+    size_t n = firn_cache_count(cache);
+    int *map = map_classes(cache, names);
+    *s = (struct firn_sample){.cache = cache};
+    if (!map || !allocate(s, n)) {
+        free(map);
+        return firn_fail_nomem(err, "a list of photographs");
+    }
+    firn_cache_stat(cache, &stat);
+    s->dim = stat.dim;
+    for (size_t i = 0; i < n; i++) {
+        firn_cache_photo(cache, i, &photo);
+        if (photo.state != FIRN_DONE)
+            s->failed++;
+        else if (photo.label < 0)
+            s->unlabelled++;
+        else
+            put(s, i, map[photo.label], photo.content);
+    }
+    free(map);
+    return 0;
+}
+
+void firn_sample_fini(struct firn_sample *s)
+{
+    free(s->index);
+    free(s->truth);
+    free(s->y);
+    free(s->content);
+    firn_free(s->x);
+    *s = (struct firn_sample){0};
+}
+
+static bool is_held(const uint8_t content[32], int percent)
+{
+    uint64_t head = 0;
+    for (int i = 0; i < 8; i++)
+        head = head << 8 | content[i];
+    return head / 100 < (UINT64_MAX / 100 / 100) * (uint64_t)percent;
+}
+
+int firn_sample_split(struct firn_sample *s, struct firn_sample *held, int percent,
+                      struct firn_error *err)
+{
+    size_t kept = 0;
+    *held = (struct firn_sample){.cache = s->cache, .dim = s->dim};
+    if (!allocate(held, s->n))
+        return firn_fail_nomem(err, "a list of photographs");
+    for (size_t i = 0; i < s->n; i++) {
+        if (is_held(s->content[i], percent)) {
+            put(held, s->index[i], s->truth[i], s->content[i]);
+            continue;
+        }
+        s->index[kept] = s->index[i];
+        s->truth[kept] = s->truth[i];
+        memmove(s->content[kept++], s->content[i], sizeof *s->content);
+    }
+    s->n = kept;
+    return 0;
+}
+
+static int compare_contents(const void *a, const void *b)
+{
+    return memcmp(a, b, 32);
+}
+
+int firn_sample_shared(const struct firn_sample *a, const struct firn_sample *b, size_t *shared,
+                       struct firn_error *err)
+{
+    uint8_t (*sorted)[32] = malloc((b->n + 1) * sizeof *sorted);
+    *shared = 0;
+    if (!sorted)
+        return firn_fail_nomem(err, "a list of contents");
+    memcpy(sorted, b->content, b->n * sizeof *sorted);
+    qsort(sorted, b->n, sizeof *sorted, compare_contents);
+    for (size_t i = 0; i < a->n; i++)
+        if (bsearch(a->content[i], sorted, b->n, sizeof *sorted, compare_contents))
+            ++*shared;
+    free(sorted);
+    return 0;
+}
+
+static int check_finite(const struct firn_sample *s, struct firn_error *err)
+{
+    size_t dim = (size_t)s->dim;
+    for (size_t i = 0; i < s->n * dim; i++)
+        if (!isfinite(s->x[i])) {
+            struct firn_photo photo;
+            firn_cache_photo(s->cache, s->index[i / dim], &photo);
+            return firn_fail(err, FIRN_DATA, "%s: its feature has numbers that are not finite; "
+                             "firn verify says more about the cache", photo.name);
+        }
+    return 0;
+}
+
+int firn_sample_load(struct firn_sample *s, struct firn_error *err)
+{
+    s->x = firn_alloc(s->n * (size_t)s->dim, sizeof *s->x);
+    if (!s->x)
+        return firn_fail_nomem(err, "features");
+    int status = firn_cache_features(s->cache, s->index, s->n, s->x, err);
+    return status ? status : check_finite(s, err);
+}
