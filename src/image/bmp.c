@@ -305,7 +305,7 @@ static int run_length(struct bmp *b, struct firn_error *err)
             put_run(&r, b->compression == RLE4, width, &x, code);
         else if (code[1] == 1 || !run_escape(&r, b->compression == RLE4, width, &x, code[1]))
             break;
-        if (r.at % 1024 == 0 && firn_source_late(&b->source))
+        if (r.at % 1024 < 2 && firn_source_late(&b->source))
             return firn_fail_late(err);
     }
     if (r.n < room)
