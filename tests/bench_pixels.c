@@ -14,14 +14,15 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "image/codec.h"
 #include "image/geometry.h"
 #include "image/image.h"
-#include "image/jpeg.h"
 #include "image/resample.h"
 
 static struct firn_image_spec spec;
 static struct firn_decoder *decoder;
-static struct firn_jpeg *jpeg;
+static const struct firn_codec *const codec = &firn_codec_jpeg;
+static void *jpeg;
 static struct firn_resampler resampler;
 static uint8_t *rgb;
 static float *tensor, table[3][256];
@@ -75,22 +76,23 @@ static uint8_t *decode_all(const uint8_t *bytes, size_t size, struct firn_rows *
     struct firn_image_info info = {0};
     struct firn_rows rows;
     const int64_t start = firn_thread_cpu_ns();
-    if (firn_jpeg_open(jpeg, bytes, size, &info, NULL))
+    const struct firn_source source = {bytes, size, INT64_MAX, 0};
+    if (codec->open(jpeg, &source, &info, NULL))
         return NULL;
     const struct firn_window window = {0, info.width, 0, info.height};
     *all = (struct firn_rows){NULL, (size_t)info.width * 3 + FIRN_ROW_SLACK, 0, 0, info.height};
     uint8_t *pixels = malloc(all->stride * info.height + FIRN_ROW_SLACK);
-    if (firn_jpeg_start(jpeg, &window, false, NULL))
+    if (codec->start(jpeg, &window, false, NULL))
         abort();
     for (int y = 0; y < info.height; y += rows.n) {
-        if (firn_jpeg_rows(jpeg, &rows, NULL))
+        if (codec->rows(jpeg, &rows, NULL))
             abort();
         for (int i = 0; i < rows.n; i++)
             memcpy(pixels + all->stride * (y + i), rows.pixels + rows.stride * i,
                    (size_t)info.width * 3);
     }
-    firn_jpeg_finish(jpeg, &info, NULL);
-    firn_jpeg_close(jpeg);
+    codec->finish(jpeg, &info, NULL);
+    codec->close(jpeg);
     *ns = firn_thread_cpu_ns() - start;
     all->pixels = pixels;
     return pixels;
@@ -132,10 +134,10 @@ int main(int argc, char **argv)
     char path[4096];
     if (argc != 3)
         return 2;
-    spec = (struct firn_image_spec){atoi(argv[1]), atoi(argv[2])};
+    spec = (struct firn_image_spec){.resize = atoi(argv[1]), .crop = atoi(argv[2])};
     rgb = malloc((size_t)spec.crop * spec.crop * 3);
     tensor = malloc((size_t)spec.crop * spec.crop * 3 * sizeof *tensor);
-    jpeg = firn_jpeg_create();
+    jpeg = codec->create();
     resampler.kernels = firn_row_kernels_choose(firn_cpu_best());
     if (!rgb || !tensor || !jpeg || firn_decoder_create(&decoder, &spec, NULL))
         return 1;
@@ -146,7 +148,7 @@ int main(int argc, char **argv)
     }
     firn_decoder_destroy(decoder);
     firn_resample_free(&resampler);
-    firn_jpeg_destroy(jpeg);
+    codec->destroy(jpeg);
     free(rgb);
     free(tensor);
 }

@@ -6,67 +6,19 @@ DUMP is the program pixels_dump. The files are generated (seeded, so always the 
 scratch directory and decoded by both; with $FIRN_DATA, its photographs as well. A file that Pillow
 refuses must be refused, one that it accepts must give the same bytes.
 """
-import io
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
-try:
-    import numpy as np
-    from PIL import Image
-    from PIL import __version__ as pillow_version
-    from torchvision import __version__ as torchvision_version
-    from torchvision.transforms import CenterCrop, Compose, Resize
-except ImportError as missing:
-    print(f"SKIP: {missing}")
-    sys.exit(77)
+from pixels_util import DUMP, Files, compare, dump, np, picture, pillow_jpeg, versions
 
-warnings.simplefilter("ignore")
-DUMP = sys.argv[1]
 CJPEG = shutil.which("cjpeg")
 SPECS = [(256, 224), (232, 224), (64, 61), (37, 224)]
-rng = np.random.default_rng(1)
 chance = random.Random(1)
-
-
-def picture(width, height, bands=3):
-    """Smooth shapes, edges and noise, so that neither DCT nor weights have an easy time."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    planes = []
-    for band in range(bands):
-        a, b = rng.uniform(0.005, 0.2, 2)
-        plane = 127 + 100 * np.sin(a * x + band) * np.cos(b * y)
-        plane[(x // (7 + 5 * band) + y // 11) % 5 == 0] = rng.integers(0, 256)
-        plane += rng.normal(0, 12, plane.shape)
-        planes.append(np.clip(plane, 0, 255).astype(np.uint8))
-    return np.dstack(planes) if bands > 1 else planes[0]
-
-
-class Files:
-    """Generated files of one kind after another, in a scratch directory."""
-
-    def __init__(self, root):
-        self.root, self.kinds, self.skipped = Path(root), {}, {}
-
-    def add(self, kind, data):
-        paths = self.kinds.setdefault(kind, [])
-        path = self.root / f"{len(self.kinds):02}_{len(paths):04}.jpg"
-        path.write_bytes(data)
-        paths.append(str(path))
-
-    def skip(self, kind, why):
-        self.skipped[kind] = why
-
-
-def pillow_jpeg(array, mode=None, **options):
-    out = io.BytesIO()
-    Image.fromarray(array, mode).save(out, "JPEG", **options)
-    return out.getvalue()
 
 
 def cjpeg(array, *options):
@@ -198,52 +150,6 @@ def damage(files):
             files.add("faults after the last row", bytes(spoilt))
 
 
-def pillow_crops(paths, transform):
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                yield np.asarray(transform(Image.open(file).convert("RGB"))).tobytes()
-        except Exception as why:  # Pillow raises many kinds; each is a refusal
-            yield why
-
-
-def dump(paths, resize, crop, *how):
-    """What pixels_dump writes."""
-    command = [DUMP, str(resize), str(crop), *how]
-    return subprocess.run(command, input="\n".join(paths).encode() + b"\n",
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True).stdout
-
-
-def firn_crops(paths, resize, crop):
-    out, at = dump(paths, resize, crop), 0
-    for _ in paths:
-        status = out[at]
-        at += 1
-        yield out[at : at + crop * crop * 3] if status == 0 else status
-        at += 0 if status else crop * crop * 3
-
-
-def compare(kind, paths, spec):
-    """Prints one row of the table; returns how many files differ."""
-    transform = Compose([Resize(spec[0]), CenterCrop(spec[1])])
-    same = refused = bad = 0
-    for path, want, got in zip(paths, pillow_crops(paths, transform), firn_crops(paths, *spec)):
-        if isinstance(want, bytes) and want == got:
-            same += 1
-        elif not isinstance(want, bytes) and not isinstance(got, bytes):
-            refused += 1
-        else:
-            bad += 1
-            if bad <= 3:
-                text = "accepts" if isinstance(want, bytes) else f"refuses ({want})"
-                mine = "accepts" if isinstance(got, bytes) else f"refuses ({got})"
-                print(f"    {path}: Pillow {text}, firn {mine}")
-            if len(sys.argv) > 2:
-                shutil.copy(path, sys.argv[2])
-    print(f"{kind:28} {spec[0]:4}/{spec[1]:<4} {len(paths):5} {same:9} {refused:12} {bad:9}")
-    return bad
-
-
 def levels():
     """The instruction sets that this processor has."""
     names = ("generic", "sse4", "avx2", "neon")
@@ -264,9 +170,7 @@ def compare_ways(kind, paths, spec):
 
 def main():
     bad = 0
-    print(f"Pillow {pillow_version}, torchvision {torchvision_version}")
-    print(f"{'kind':28} {'spec':9} {'files':>5} {'identical':>9} {'both refuse':>12} "
-          f"{'different':>9}")
+    print(versions)
     with tempfile.TemporaryDirectory() as root:
         files = Files(root)
         generate(files)

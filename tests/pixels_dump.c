@@ -57,7 +57,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole]] < list > crops\n", argv[0]);
         return 2;
     }
-    const struct firn_image_spec spec = {atoi(argv[1]), atoi(argv[2])};
+    const struct firn_image_spec spec = {.resize = atoi(argv[1]), .crop = atoi(argv[2])};
     struct firn_error err = {0};
     struct firn_decoder *decoder;
     if (firn_decoder_create(&decoder, &spec, &err)) {

@@ -196,7 +196,7 @@ static void test_memory(void)
 
 int main(int argc, char **argv)
 {
-    const struct firn_image_spec spec = {CROP + 3, CROP};
+    const struct firn_image_spec spec = {.resize = CROP + 3, .crop = CROP};
     struct firn_error err;
     if (firn_decoder_create(&decoder, &spec, &err) || firn_decoder_create(&whole, &spec, &err))
         return 1;

@@ -18,7 +18,7 @@ struct measure {
 static int measure(const struct firn_bench *b, const char *path, struct measure *m,
                    struct firn_error *err)
 {
-    const struct firn_image_spec spec = {256, 224};
+    const struct firn_image_spec spec = {.resize = 256, .crop = 224};
     uint8_t rgb[224 * 224 * 3];
     double end = firn_bench_now() + b->seconds;
     *m = (struct measure){.best = 1e9};

@@ -87,7 +87,7 @@ static int make(const char *image, const char *path, const struct firn_image_spe
 static int preview(const struct firn_verb *verb, int argc, char **argv)
 {
     const char *path = NULL, *model = NULL;
-    struct firn_image_spec spec = {256, 224}, typed = {0, 0};
+    struct firn_image_spec spec = {.resize = 256, .crop = 224}, typed = {0};
     bool json = false;
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'o', "output", "OUT.ppm", "image to write; - is stdout", &path, NULL},

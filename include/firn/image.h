@@ -3,6 +3,7 @@
 #ifndef FIRN_IMAGE_H
 #define FIRN_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "firn/error.h"
@@ -11,6 +12,8 @@
 struct firn_image_spec {
     int resize; /**< length of the shorter side after resizing, pixels */
     int crop;   /**< side of the square centre crop, pixels */
+    bool turn;  /**< turn photographs as their EXIF orientation says; torchvision ignores it */
+    bool fast;  /**< decode JPEGs at 1/2, 1/4 or 1/8 where that is still large enough: inexact */
 };
 
 /** What was found in the file. */
@@ -18,6 +21,8 @@ struct firn_image_info {
     int width, height;  /**< of the stored image, pixels */
     const char *format; /**< "JPEG", ...: a constant */
     unsigned warnings;  /**< warnings of the decoder that did not stop it */
+    int orientation;    /**< as EXIF counts, 1 to 8; 1 is upright, or not said */
+    int scale;          /**< sides were decoded at 1 / scale: 1, 2, 4 or 8 */
 };
 
 /**

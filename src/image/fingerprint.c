@@ -9,7 +9,7 @@
 #include "image/probes.h"
 
 /* Down-scaling of the probes with both passes at work, and a crop of odd difference. */
-static const struct firn_image_spec probe_spec = {28, 25};
+static const struct firn_image_spec probe_spec = {.resize = 28, .crop = 25};
 
 static const struct {
     const uint8_t *bytes;

@@ -6,15 +6,17 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/thread.h"
+#include "image/codec.h"
 #include "image/geometry.h"
-#include "image/jpeg.h"
 #include "image/limits.h"
 #include "image/resample.h"
-#include "image/sniff.h"
+#include "image/turn.h"
 
 struct firn_decoder {
     struct firn_image_spec spec;
-    struct firn_jpeg *jpeg;
+    void *state[FIRN_CODECS]; /* of each format that this build reads */
+    struct firn_band turned;  /* the photograph the right way up, where it is not stored so */
     struct firn_resampler resampler;
     bool partial;
 };
@@ -32,11 +34,11 @@ int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec 
         return firn_fail_nomem(err, "an image decoder");
     decoder->spec = *spec;
     firn_decoder_tune(decoder, firn_cpu_best(), true);
-    decoder->jpeg = firn_jpeg_create();
-    if (!decoder->jpeg) {
-        firn_decoder_destroy(decoder);
-        return firn_fail_nomem(err, "an image decoder");
-    }
+    for (int i = 0; i < FIRN_CODECS; i++)
+        if (firn_codec_at(i) && !(decoder->state[i] = firn_codec_at(i)->create())) {
+            firn_decoder_destroy(decoder);
+            return firn_fail_nomem(err, "an image decoder");
+        }
     *out = decoder;
     return 0;
 }
@@ -45,7 +47,10 @@ void firn_decoder_destroy(struct firn_decoder *decoder)
 {
     if (!decoder)
         return;
-    firn_jpeg_destroy(decoder->jpeg);
+    for (int i = 0; i < FIRN_CODECS; i++)
+        if (decoder->state[i])
+            firn_codec_at(i)->destroy(decoder->state[i]);
+    firn_buffer_free(&decoder->turned.memory);
     firn_resample_free(&decoder->resampler);
     free(decoder);
 }
@@ -56,46 +61,91 @@ void firn_decoder_tune(struct firn_decoder *decoder, enum firn_cpu level, bool p
     decoder->partial = partial;
 }
 
-static int refuse(const uint8_t *bytes, size_t size, struct firn_error *err)
+static struct firn_geometry geometry_of(const struct firn_decoder *d,
+                                        const struct firn_image_info *info, bool turned)
 {
-    const char *what = firn_sniff(bytes, size);
-    if (size == 0)
-        return firn_fail(err, FIRN_DATA, "the file is empty: copy it again from its source");
-    return firn_fail(err, FIRN_DATA,
-                     "not a JPEG: the file is %s; convert it to JPEG or take it out", what);
+    struct firn_geometry g;
+    const int width = (info->width + info->scale - 1) / info->scale;
+    const int height = (info->height + info->scale - 1) / info->scale;
+    const bool across = turned && firn_turns_across(info->orientation);
+    firn_geometry_center(&g, &d->spec, across ? info->height : info->width,
+                         across ? info->width : info->height);
+    g.x.in = across ? height : width;
+    g.y.in = across ? width : height;
+    return g;
 }
 
-static int decode_jpeg(struct firn_decoder *d, const uint8_t *bytes, size_t size, uint8_t *rgb,
-                       struct firn_image_info *info, struct firn_error *err)
+/* Rows from window->y0 to y1, to the resize or into the turned photograph. */
+static int decode_rows(struct firn_decoder *d, const struct firn_codec *codec, void *state,
+                       const struct firn_source *source, const struct firn_window *window,
+                       const struct firn_image_info *turn, struct firn_error *err)
 {
-    struct firn_geometry geometry;
     struct firn_rows rows;
-    int rc = firn_jpeg_open(d->jpeg, bytes, size, info, err);
+    int rc = codec->start(state, window, d->partial, err);
+    for (int y = 0; !rc && y < window->y1; y = rows.y + rows.n) {
+        rc = codec->rows(state, &rows, err);
+        if (!rc && firn_source_late(source))
+            rc = firn_fail_late(err);
+        if (rc)
+            break;
+        if (turn)
+            firn_turn(&d->turned, &rows, turn->orientation, window->x1, window->y1);
+        else
+            firn_resample_rows(&d->resampler, &rows);
+    }
+    return rc;
+}
+
+/* Turning exchanges the two passes of the resize, so the whole photograph is turned first. */
+static int decode_turned(struct firn_decoder *d, const struct firn_codec *codec, void *state,
+                         const struct firn_source *source, const struct firn_geometry *g,
+                         const struct firn_image_info *info, struct firn_error *err)
+{
+    const bool across = firn_turns_across(info->orientation);
+    const struct firn_window all = {0, across ? g->y.in : g->x.in, 0, across ? g->x.in : g->y.in};
+    int rc = firn_turn_need(&d->turned, info->orientation, all.x1, all.y1, err);
+    if (!rc)
+        rc = decode_rows(d, codec, state, source, &all, info, err);
     if (rc)
         return rc;
-    firn_geometry_center(&geometry, &d->spec, info->width, info->height);
+    const uint8_t *pixels = firn_band_row(&d->turned, 0);
+    firn_resample_rows(&d->resampler,
+                       &(struct firn_rows){pixels, d->turned.stride, 0, 0, g->y.in});
+    return 0;
+}
+
+static int decode(struct firn_decoder *d, const struct firn_codec *codec, void *state,
+                  const struct firn_source *source, uint8_t *rgb, struct firn_image_info *info,
+                  struct firn_error *err)
+{
+    int rc = codec->open(state, source, info, err);
+    if (rc)
+        return rc;
+    const bool turned = d->spec.turn && info->orientation != 1;
+    const struct firn_geometry geometry = geometry_of(d, info, turned);
     rc = firn_resample_begin(&d->resampler, &geometry, rgb, d->spec.crop, err);
     if (rc)
         return rc;
     const struct firn_window window = firn_resample_window(&d->resampler);
-    rc = firn_jpeg_start(d->jpeg, &window, d->partial, err);
-    for (int y = 0; !rc && y < window.y1; y = rows.y + rows.n) {
-        rc = firn_jpeg_rows(d->jpeg, &rows, err);
-        if (!rc)
-            firn_resample_rows(&d->resampler, &rows);
-    }
-    return rc ? rc : firn_jpeg_finish(d->jpeg, info, err);
+    rc = turned ? decode_turned(d, codec, state, source, &geometry, info, err)
+                : decode_rows(d, codec, state, source, &window, NULL, err);
+    return rc ? rc : codec->finish(state, info, err);
 }
 
 int firn_decode(struct firn_decoder *decoder, const uint8_t *bytes, size_t size, uint8_t *rgb,
                 struct firn_image_info *info, struct firn_error *err)
 {
-    struct firn_image_info found = {.format = "JPEG"};
-    if (!firn_jpeg_sniff(bytes, size))
-        return refuse(bytes, size, err);
-    const int rc = decode_jpeg(decoder, bytes, size, rgb, &found, err);
-    firn_jpeg_close(decoder->jpeg);
+    const int found = firn_codec_find(bytes, size);
+    const struct firn_codec *codec = found < 0 ? NULL : firn_codec_at(found);
+    if (!codec)
+        return firn_codec_refuse(found, bytes, size, err);
+    const struct firn_source source = {
+        bytes, size, firn_thread_cpu_ns() + (int64_t)FIRN_MAX_SECONDS * 1000000000,
+        decoder->spec.fast ? decoder->spec.resize : 0};
+    struct firn_image_info seen = {.format = codec->format, .orientation = 1, .scale = 1};
+    const int rc = decode(decoder, codec, decoder->state[found], &source, rgb, &seen, err);
+    codec->close(decoder->state[found]);
     if (!rc && info)
-        *info = found;
+        *info = seen;
     return rc;
 }

@@ -19,7 +19,7 @@
  *     |          rest           |               either. Otherwise it is decoded for the verdict.
  *     +-------------------------+ height
  */
-#include "image/jpeg.h"
+#include "image/codec.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -32,6 +32,7 @@
 #include "base/error.h"
 #include "image/buffer.h"
 #include "image/limits.h"
+#include "image/turn.h"
 
 /* Rows per call: enough to make setjmp free, few enough to stay in the first cache level. */
 #define BATCH 16
@@ -39,15 +40,17 @@
 /* Pillow hands a file to the library in portions of this size. */
 #define PORTION 65536
 
-struct firn_jpeg {
+struct jpeg {
     struct jpeg_decompress_struct cinfo;
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
-    const uint8_t *bytes;    /* the photograph */
+    struct firn_source photograph;
     bool open;               /* cinfo is to be destroyed */
-    bool too_many_scans;     /* why progress_monitor escaped */
+    bool too_many_scans;     /* why progress_monitor escaped; so is */
+    bool late;
+    unsigned progressed;     /* calls of progress_monitor */
     struct firn_buffer rows; /* BATCH rows */
     size_t stride;
     int x;                   /* column of the photograph where the rows begin */
@@ -57,7 +60,7 @@ struct firn_jpeg {
 
 static void on_error(j_common_ptr cinfo)
 {
-    struct firn_jpeg *jpeg = cinfo->client_data;
+    struct jpeg *jpeg = cinfo->client_data;
     longjmp(jpeg->escape, 1);
 }
 
@@ -97,19 +100,25 @@ static void on_skip(j_decompress_ptr cinfo, long count)
 static void on_progress(j_common_ptr common)
 {
     j_decompress_ptr cinfo = (j_decompress_ptr)common;
-    struct firn_jpeg *jpeg = common->client_data;
+    struct jpeg *jpeg = common->client_data;
     const int64_t pixels = (int64_t)cinfo->image_width * cinfo->image_height;
     const int64_t scans = cinfo->input_scan_number;
     if (scans > FIRN_MAX_SCANS || scans * pixels > FIRN_MAX_SCAN_PIXELS) {
         jpeg->too_many_scans = true;
         longjmp(jpeg->escape, 1);
     }
+    if (jpeg->progressed++ % 16 == 15 && firn_source_late(&jpeg->photograph)) {
+        jpeg->late = true;
+        longjmp(jpeg->escape, 1);
+    }
 }
 
-static int failed(struct firn_jpeg *jpeg, struct firn_error *err)
+static int failed(struct jpeg *jpeg, struct firn_error *err)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     char text[JMSG_LENGTH_MAX];
+    if (jpeg->late)
+        return firn_fail_late(err);
     if (jpeg->too_many_scans)
         return firn_fail(err, FIRN_CONFIG,
                          "more than %d scans of %u x %u pixels: a progressive JPEG made to exhaust "
@@ -124,40 +133,45 @@ static int failed(struct firn_jpeg *jpeg, struct firn_error *err)
     return firn_fail(err, FIRN_DATA, "corrupt or unsupported JPEG: %s", text);
 }
 
-static int truncated(struct firn_jpeg *jpeg, struct firn_error *err)
+static int truncated(struct jpeg *jpeg, struct firn_error *err)
 {
     return firn_fail(err, FIRN_DATA,
                      "the JPEG ends in row %u of %u: truncated, copy it again from its source",
                      jpeg->cinfo.output_scanline, jpeg->cinfo.image_height);
 }
 
-struct firn_jpeg *firn_jpeg_create(void)
+static void *create(void)
 {
-    return calloc(1, sizeof(struct firn_jpeg));
+    return calloc(1, sizeof(struct jpeg));
 }
 
-void firn_jpeg_destroy(struct firn_jpeg *jpeg)
+static void close_jpeg(void *self)
 {
+    struct jpeg *jpeg = self;
+    if (jpeg->open)
+        jpeg_destroy_decompress(&jpeg->cinfo);
+    jpeg->open = false;
+}
+
+static void destroy(void *self)
+{
+    struct jpeg *jpeg = self;
     if (!jpeg)
         return;
-    firn_jpeg_close(jpeg);
+    close_jpeg(jpeg);
     firn_buffer_free(&jpeg->rows);
     free(jpeg);
-}
-
-bool firn_jpeg_sniff(const uint8_t *bytes, size_t size)
-{
-    return size >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
 }
 
 /*
  * A decompressor serves one photograph only: the library would keep the tables of the last one and
  * use them where the next one lacks its own. Making one costs a few small allocations.
  */
-static void begin(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size)
+static void begin(struct jpeg *jpeg, const struct firn_source *source)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
-    jpeg->too_many_scans = false;
+    jpeg->too_many_scans = jpeg->late = false;
+    jpeg->progressed = 0;
     cinfo->client_data = jpeg;
     cinfo->err = jpeg_std_error(&jpeg->errors);
     jpeg->errors.error_exit = on_error;
@@ -165,11 +179,11 @@ static void begin(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size)
     jpeg->errors.output_message = on_output;
     jpeg_create_decompress(cinfo);
     jpeg->open = true;
-    jpeg->bytes = bytes;
+    jpeg->photograph = *source;
     cinfo->mem->max_memory_to_use = (long)FIRN_MAX_DECODER_MEMORY;
     jpeg->source = (struct jpeg_source_mgr){
-        .next_input_byte = bytes,
-        .bytes_in_buffer = size,
+        .next_input_byte = source->bytes,
+        .bytes_in_buffer = source->size,
         .init_source = on_source,
         .fill_input_buffer = on_empty,
         .skip_input_data = on_skip,
@@ -202,11 +216,6 @@ static int check_limits(struct jpeg_decompress_struct *cinfo, struct firn_error 
                          "a JPEG with %d colour components, which is neither gray, RGB nor CMYK: "
                          "save it again as one of these",
                          n);
-    if ((int64_t)cinfo->image_width * cinfo->image_height > FIRN_MAX_PIXELS)
-        return firn_fail(err, FIRN_CONFIG,
-                         "%u x %u pixels are more than the limit of %lld (as Pillow's): make it "
-                         "smaller",
-                         cinfo->image_width, cinfo->image_height, (long long)FIRN_MAX_PIXELS);
     if (bytes > FIRN_MAX_DECODER_MEMORY)
         return firn_fail(err, FIRN_CONFIG,
                          "a progressive JPEG of %u x %u pixels needs %zu MiB, the limit is %zu: "
@@ -216,14 +225,43 @@ static int check_limits(struct jpeg_decompress_struct *cinfo, struct firn_error 
     return 0;
 }
 
-int firn_jpeg_open(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size,
-                   struct firn_image_info *info, struct firn_error *err)
+/* The segment that EXIF lies in, in front of the coded data. */
+static int orientation(const uint8_t *bytes, size_t size)
 {
+    for (size_t at = 2; at + 10 < size && bytes[at] == 0xFF && bytes[at + 1] != 0xDA;) {
+        if (bytes[at + 1] == 0xFF) { /* padding */
+            at++;
+            continue;
+        }
+        const size_t length = (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
+        if (length < 2 || length + 2 > size - at)
+            return 1;
+        if (bytes[at + 1] == 0xE1 && length >= 8 && !memcmp(bytes + at + 4, "Exif\0", 6))
+            return firn_exif_orientation(bytes + at + 10, length - 8);
+        at += 2 + length;
+    }
+    return 1;
+}
+
+/* The library makes 1/2, 1/4 and 1/8 out of the transform itself. */
+static int choose_scale(int shorter, int width, int height)
+{
+    const int side = width < height ? width : height;
+    int scale = 1;
+    while (shorter > 0 && scale < 8 && side / (2 * scale) >= shorter)
+        scale *= 2;
+    return scale;
+}
+
+static int open_jpeg(void *self, const struct firn_source *source, struct firn_image_info *info,
+                     struct firn_error *err)
+{
+    struct jpeg *jpeg = self;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     int state;
     if (setjmp(jpeg->escape))
         return failed(jpeg, err);
-    begin(jpeg, bytes, size);
+    begin(jpeg, source);
     do {
         state = jpeg_read_header(cinfo, FALSE);
     } while (state == JPEG_HEADER_TABLES_ONLY);
@@ -233,7 +271,11 @@ int firn_jpeg_open(struct firn_jpeg *jpeg, const uint8_t *bytes, size_t size,
     info->width = (int)cinfo->image_width;
     info->height = (int)cinfo->image_height;
     cinfo->out_color_space = cinfo->num_components == 4 ? JCS_CMYK : JCS_RGB;
-    return check_limits(cinfo, err);
+    info->orientation = orientation(source->bytes, source->size);
+    info->scale = choose_scale(source->shorter, info->width, info->height);
+    cinfo->scale_denom = (unsigned)info->scale;
+    const int rc = firn_check_size(info->width, info->height, err);
+    return rc ? rc : check_limits(cinfo, err);
 }
 
 /* The common samplings; the rare ones are not worth trusting the library's less trodden paths. */
@@ -262,10 +304,10 @@ static bool may_smooth(struct jpeg_decompress_struct *cinfo)
     return false;
 }
 
-static void crop_columns(struct firn_jpeg *jpeg, const struct firn_window *window)
+static void crop_columns(struct jpeg *jpeg, const struct firn_window *window)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
-    const JDIMENSION block = DCTSIZE * (JDIMENSION)cinfo->max_h_samp_factor;
+    const JDIMENSION block = (JDIMENSION)(cinfo->min_DCT_scaled_size * cinfo->max_h_samp_factor);
     const JDIMENSION first = (JDIMENSION)window->x0 / block, end = (JDIMENSION)window->x1 + block;
     JDIMENSION x = first > 0 ? (first - 1) * block : 0;
     JDIMENSION width = (end < cinfo->output_width ? end : cinfo->output_width) - x;
@@ -275,15 +317,16 @@ static void crop_columns(struct firn_jpeg *jpeg, const struct firn_window *windo
 
 static void skip_rows(struct jpeg_decompress_struct *cinfo, const struct firn_window *window)
 {
-    const JDIMENSION block = DCTSIZE * (JDIMENSION)cinfo->max_v_samp_factor;
+    const JDIMENSION block = (JDIMENSION)(cinfo->min_DCT_scaled_size * cinfo->max_v_samp_factor);
     const JDIMENSION rows = (JDIMENSION)window->y0 / block * block;
     if (rows > 0)
         jpeg_skip_scanlines(cinfo, rows);
 }
 
-int firn_jpeg_start(struct firn_jpeg *jpeg, const struct firn_window *window, bool partial,
-                    struct firn_error *err)
+static int start(void *self, const struct firn_window *window, bool partial,
+                 struct firn_error *err)
 {
+    struct jpeg *jpeg = self;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     if (setjmp(jpeg->escape))
         return failed(jpeg, err);
@@ -322,8 +365,9 @@ static void rgb_from_cmyk(uint8_t *row, size_t pixels)
     }
 }
 
-int firn_jpeg_rows(struct firn_jpeg *jpeg, struct firn_rows *rows, struct firn_error *err)
+static int rows(void *self, struct firn_rows *out, struct firn_error *err)
 {
+    struct jpeg *jpeg = self;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     uint8_t *const pixels = jpeg->rows.bytes;
     JSAMPROW line[BATCH];
@@ -331,17 +375,17 @@ int firn_jpeg_rows(struct firn_jpeg *jpeg, struct firn_rows *rows, struct firn_e
     const JDIMENSION end = now < jpeg->stop ? jpeg->stop : cinfo->output_height;
     if (setjmp(jpeg->escape))
         return failed(jpeg, err);
-    *rows = (struct firn_rows){pixels, jpeg->stride, jpeg->x, (int)now, 0};
+    *out = (struct firn_rows){pixels, jpeg->stride, jpeg->x, (int)now, 0};
     for (int i = 0; i < BATCH; i++)
         line[i] = pixels + i * jpeg->stride;
-    while (rows->n < BATCH && cinfo->output_scanline < end) {
-        const JDIMENSION got = jpeg_read_scanlines(cinfo, line + rows->n, BATCH - rows->n);
+    while (out->n < BATCH && cinfo->output_scanline < end) {
+        const JDIMENSION got = jpeg_read_scanlines(cinfo, line + out->n, BATCH - out->n);
         if (got == 0)
             return truncated(jpeg, err);
-        rows->n += (int)got;
+        out->n += (int)got;
     }
     if (cinfo->out_color_space == JCS_CMYK)
-        for (int i = 0; i < rows->n; i++)
+        for (int i = 0; i < out->n; i++)
             rgb_from_cmyk(line[i], cinfo->output_width);
     return 0;
 }
@@ -369,17 +413,18 @@ static bool end_is_sound(const struct jpeg_decompress_struct *cinfo)
  * When the last row has come, Pillow looks for the end in the portion that it has handed over, and
  * does not hand over another one for that: faults further on do not spoil the photograph.
  */
-static void hide_later_portions(struct firn_jpeg *jpeg)
+static void hide_later_portions(struct jpeg *jpeg)
 {
     struct jpeg_source_mgr *source = &jpeg->source;
-    const size_t at = (size_t)(source->next_input_byte - jpeg->bytes);
+    const size_t at = (size_t)(source->next_input_byte - jpeg->photograph.bytes);
     const size_t left = (PORTION - at % PORTION) % PORTION;
     if (source->bytes_in_buffer > left)
         source->bytes_in_buffer = left;
 }
 
-int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struct firn_error *err)
+static int finish(void *self, struct firn_image_info *info, struct firn_error *err)
 {
+    struct jpeg *jpeg = self;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     struct firn_rows rest;
     int rc = 0;
@@ -387,7 +432,7 @@ int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struc
     if (jpeg->partial && (jpeg_has_multiple_scans(cinfo) || end_is_sound(cinfo)))
         return 0; /* several scans were all read before the first row came out */
     while (!rc && cinfo->output_scanline < cinfo->output_height)
-        rc = firn_jpeg_rows(jpeg, &rest, err);
+        rc = rows(jpeg, &rest, err);
     if (rc)
         return rc;
     if (setjmp(jpeg->escape))
@@ -398,9 +443,5 @@ int firn_jpeg_finish(struct firn_jpeg *jpeg, struct firn_image_info *info, struc
     return 0;
 }
 
-void firn_jpeg_close(struct firn_jpeg *jpeg)
-{
-    if (jpeg->open)
-        jpeg_destroy_decompress(&jpeg->cinfo);
-    jpeg->open = false;
-}
+const struct firn_codec firn_codec_jpeg = {"JPEG", create, destroy, open_jpeg,
+                                           start,  rows,   finish,  close_jpeg};

@@ -21,6 +21,9 @@
  */
 #define FIRN_MAX_SCAN_PIXELS (int64_t)1500000000
 
+/** Processor time of one photograph, for what no count above catches. */
+#define FIRN_MAX_SECONDS 10
+
 /** Bytes of one file. */
 #define FIRN_MAX_FILE_BYTES ((size_t)256 << 20)
 

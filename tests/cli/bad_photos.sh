@@ -2,7 +2,7 @@ quiet samples photos 2
 : >photos/ring/empty.jpg
 head -c 9000 photos/ring/ring-01.jpg >photos/ring/half.jpg
 echo 'no photograph at all' >photos/ring/text.jpg
-printf '\211PNG\r\n\032\n' >photos/square/image.png
+printf 'GIF89a' >photos/square/image.png
 try firn extract -m $model $small -o cache photos
 try firn ls cache
 try firn ls --failed cache

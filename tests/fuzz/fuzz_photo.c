@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * One format's decoder on arbitrary bytes, for libFuzzer; with plain_main.c an ordinary program.
+ *
+ * Built once for each codec (FIRN_FUZZ names it), so that every byte of the fuzzer's work goes into
+ * that one. Bytes that begin as another format does are put right first. The crop must be the same
+ * whether the decoder leaves out what the crop does not need or not.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/codec.h"
+#include "image/image.h"
+
+#define CROP 24
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct {
+    const char *format, *magic;
+    size_t length;
+} magics[] = {
+    {"JPEG", "\xff\xd8\xff", 3}, {"PNG", "\x89PNG\r\n\x1a\n", 8}, {"PPM", "P3 ", 3},
+    {"BMP", "BM", 2},            {"TIFF", "II*\0", 4},            {"WebP", "RIFF\x40\0\0\0WEBPVP8 ", 16},
+};
+
+static struct firn_decoder *make(bool turn, bool fast, bool partial)
+{
+    const struct firn_image_spec spec = {CROP + 3, CROP, turn, fast};
+    struct firn_decoder *decoder;
+    if (firn_decoder_create(&decoder, &spec, NULL))
+        abort();
+    firn_decoder_tune(decoder, firn_cpu_best(), partial);
+    return decoder;
+}
+
+/* The bytes in memory of their own size, so that a step past the end is seen. */
+static uint8_t *own_copy(const uint8_t *data, size_t size)
+{
+    uint8_t *bytes = malloc(size ? size : 1);
+    if (!bytes)
+        abort();
+    memcpy(bytes, data, size);
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
+        const int found = firn_codec_find(bytes, size);
+        const bool mine = found >= 0 && firn_codec_at(found) == &FIRN_FUZZ;
+        if (!mine && !strcmp(magics[i].format, FIRN_FUZZ.format) && size >= magics[i].length)
+            memcpy(bytes, magics[i].magic, magics[i].length);
+    }
+    return bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct firn_decoder *plain, *whole, *other;
+    uint8_t rgb[CROP * CROP * 3], same[CROP * CROP * 3];
+    if (!plain) {
+        plain = make(false, false, true);
+        whole = make(false, false, false);
+        other = make(true, true, true);
+    }
+    uint8_t *bytes = own_copy(data, size);
+    const int rc = firn_decode(plain, bytes, size, rgb, NULL, NULL);
+    if (firn_decode(whole, bytes, size, same, NULL, NULL) != rc ||
+        (!rc && memcmp(rgb, same, sizeof rgb)))
+        abort();
+    firn_decode(other, bytes, size, rgb, NULL, NULL);
+    free(bytes);
+    return 0;
+}

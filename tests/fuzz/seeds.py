@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Small photographs of every format for the fuzz targets.
+
+    seeds.py DIR                    writes DIR/{jpeg,png,pnm,bmp,tiff,webp}/*
+    seeds.py --run NAME PROGRAM N   runs PROGRAM on the seeds of NAME and N mutations of each
+"""
+import io
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+try:
+    from PIL import Image
+except ImportError as missing:
+    print(f"SKIP: {missing}")
+    sys.exit(77)
+
+chance = random.Random(3)
+
+
+def image(mode, width=23, height=17):
+    small = Image.new("RGB", (5, 4))
+    small.putdata([tuple(chance.randrange(256) for _ in range(3)) for _ in range(20)])
+    return small.resize((width, height)).convert(mode)
+
+
+def encoded(form, mode, **options):
+    out = io.BytesIO()
+    image(mode).save(out, form, **options)
+    return out.getvalue()
+
+
+def numbers(kind, most, bands):
+    values = [chance.randrange(most + 1) for _ in range(6 * 5 * bands)]
+    if kind in "123":
+        return f"P{kind} 6 5 {most} ".replace(" 1 ", " " if kind == "1" else " 1 ").encode() + \
+            b" ".join(b"%d" % v for v in values) + b"\n"
+    data = b"".join(v.to_bytes(2 if most > 255 else 1, "big") for v in values)
+    return f"P{kind} 6 5 {most}\n".encode() + data
+
+
+def seeds(name):
+    exif = Image.Exif()
+    exif[274] = 6
+    if name == "jpeg":
+        for how in ({}, {"progressive": True}, {"subsampling": 0}, {"exif": exif.tobytes()}):
+            yield encoded("JPEG", "RGB", quality=60, **how)
+        yield encoded("JPEG", "L")
+        yield encoded("JPEG", "CMYK")
+    elif name == "png":
+        for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I"):
+            yield encoded("PNG", mode)
+        yield encoded("PNG", "RGB", exif=exif.tobytes())
+    elif name == "pnm":
+        for kind, most, bands in (("1", 1, 1), ("2", 300, 1), ("3", 9, 3), ("5", 255, 1), ("5", 999, 1),
+                                  ("6", 255, 3), ("6", 65535, 3)):
+            yield numbers(kind, most, bands)
+        yield b"P4 9 3\n" + bytes(range(6))
+    elif name == "bmp":
+        for mode in ("1", "L", "P", "RGB", "RGBA"):
+            yield encoded("BMP", mode)
+        run_length = bytearray(encoded("BMP", "P"))
+        run_length[30] = 1
+        yield bytes(run_length)
+    elif name == "tiff":
+        for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F"):
+            yield encoded("TIFF", mode, tiffinfo={274: chance.randint(1, 8)})
+        for compression in ("tiff_lzw", "packbits", "tiff_adobe_deflate", "jpeg", "zstd", "lzma"):
+            yield encoded("TIFF", "RGB", compression=compression)
+        for compression in ("group3", "group4"):
+            yield encoded("TIFF", "1", compression=compression)
+        yield encoded("TIFF", "YCbCr", compression="tiff_lzw")
+    elif name == "webp":
+        for mode in ("RGB", "RGBA"):
+            yield encoded("WEBP", mode)
+            yield encoded("WEBP", mode, lossless=True)
+        yield encoded("WEBP", "RGBA", save_all=True, append_images=[image("RGBA")])
+
+
+def write(root, name):
+    folder = Path(root) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for i, data in enumerate(seeds(name)):
+        paths.append(folder / f"{i:02}")
+        paths[-1].write_bytes(data)
+    return paths
+
+
+def main():
+    if sys.argv[1] != "--run":
+        for name in ("jpeg", "png", "pnm", "bmp", "tiff", "webp"):
+            write(sys.argv[1], name)
+        return 0
+    name, program, mutations = sys.argv[2:]
+    with tempfile.TemporaryDirectory() as root:
+        return subprocess.run([program, mutations, *map(str, write(root, name))]).returncode
+
+
+sys.exit(main())
