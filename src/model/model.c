@@ -176,6 +176,11 @@ void firn_conv_fold(const struct firn_conv *conv, float *weight, float *bias)
 {
     const struct firn_model_layer *s = &conv->shape;
     size_t row = (size_t)(s->cin / s->groups) * (size_t)s->kernel * (size_t)s->kernel;
+    if (!conv->gamma) {
+        memcpy(weight, conv->weight, (size_t)s->cout * row * sizeof *weight);
+        memset(bias, 0, (size_t)s->cout * sizeof *bias);
+        return;
+    }
     for (int o = 0; o < s->cout; o++) {
         double gain = conv->gamma[o] / sqrt(conv->var[o] + FIRN_BN_EPS);
         bias[o] = (float)(conv->beta[o] - conv->mean[o] * gain);
