@@ -8,7 +8,7 @@
 #include "cache/fingerprint.h"
 #include "model/stats.h"
 
-static void append_store(struct firn_fingerprint *fp, enum firn_store store)
+void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store)
 {
     char *numeric = fp->part[FIRN_PART_NUMERIC];
     size_t n = strlen(numeric);
@@ -55,7 +55,9 @@ static int use_model(struct firn_recipe *r, struct firn_model *model,
     r->spec.resize = o->resize ? o->resize : info->resize;
     r->spec.crop = o->crop ? o->crop : info->crop;
     int status = firn_image_fingerprint(&r->spec, &r->fingerprint, err);
-    if (!status && o->bn && strcmp(o->bn, "frozen") != 0)
+    if (!status && o->bn && strncmp(o->bn, "batch:", 6) == 0)
+        status = firn_fail(err, FIRN_INTERNAL, "batches have no fingerprint without photographs");
+    else if (!status && o->bn && strcmp(o->bn, "frozen") != 0)
         status = use_statistics(r, model, o->bn, err);
     if (status)
         return status;
@@ -81,7 +83,7 @@ int firn_recipe_open(struct firn_recipe *r, const struct firn_extract_options *o
     if (status)
         return status;
     firn_trunk_fingerprint(r->trunk, &r->fingerprint);
-    append_store(&r->fingerprint, o->store);
+    firn_recipe_store(&r->fingerprint, o->store);
     return 0;
 }
 

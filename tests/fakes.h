@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "batches.h"
 #include "cache/writer.h"
 #include "check.h"
 #include "image/image.h"
@@ -249,6 +250,21 @@ int firn_image_fingerprint(const struct firn_image_spec *spec, struct firn_finge
     (void)spec, (void)err;
     strcpy(fp->part[FIRN_PART_PREPROCESS], "resize=8 crop=4");
     return 0;
+}
+
+/* ---- batches ---- */
+
+bool firn_batches_wanted(const struct firn_extract_options *options)
+{
+    (void)options;
+    return false;
+}
+
+int firn_batches_extract(const struct firn_extract_options *options, struct firn_progress *result,
+                         struct firn_error *err)
+{
+    (void)options, (void)result;
+    return firn_fail(err, FIRN_INTERNAL, "a fake");
 }
 
 /* ---- cache ---- */

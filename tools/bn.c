@@ -42,8 +42,8 @@ static int bn(const struct firn_verb *verb, int argc, char **argv)
         }
     }
     const char *nearest = firn_cli_nearest(argv[1], names);
-    return nearest ? firn_cli_usage(verb, "'%s' is not a verb, did you mean '%s'?", argv[1], nearest)
-                   : firn_cli_usage(verb, "'%s' is not a verb", argv[1]);
+    return nearest ? firn_cli_usage(verb, "'%s' is no verb, did you mean '%s'?", argv[1], nearest)
+                   : firn_cli_usage(verb, "'%s' is no verb", argv[1]);
 }
 
 const struct firn_verb firn_verb_bn = {

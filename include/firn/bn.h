@@ -45,7 +45,7 @@ struct firn_bn_result {
     uint64_t photographs; /**< that were used */
     uint64_t failed;      /**< that could not be read or decoded; they were reported */
     uint64_t batches;     /**< of the methods that have batches */
-    uint64_t pure;        /**< of these, with photographs of one class only, where classes are known */
+    uint64_t pure;        /**< of these, with photographs of one class only, of several */
     int layers;           /**< BatchNorm layers */
     int channels;         /**< of all layers */
     int dead;             /**< of these, kept at the checkpoint's statistics: as good as constant */
@@ -134,7 +134,7 @@ const char *firn_bn_words(const struct firn_bn *bn);
 
 #define FIRN_BN_WORST 3
 
-/** What lies between two layers, A the reference; eps is added to each variance, as BatchNorm does. */
+/** What lies between two layers, A the reference; eps is added to each variance first. */
 struct firn_bn_shift {
     const char *name;
     int channels;

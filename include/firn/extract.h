@@ -77,8 +77,8 @@ int firn_extract(const struct firn_extract_options *options, struct firn_progres
                  struct firn_error *err);
 
 /**
- * The fingerprint that firn_extract() would use with these options (of which only model, bn,
- * resize, crop, store and cpu matter; with batches, the set they are of is left out); loads the weights and touches no cache.
+ * The fingerprint that firn_extract() would use with these options (of which only model, bn
+ * (not batches), resize, crop, store and cpu matter); loads the weights and touches no cache.
  */
 int firn_extract_fingerprint(const struct firn_extract_options *options,
                              struct firn_fingerprint *fingerprint, struct firn_error *err);

@@ -117,7 +117,7 @@ struct firn_bn_photo *firn_bn_batch_photo(struct firn_bn_batch *b, size_t i)
 
 enum { MOST_GROUP = 64 };
 
-/* One turn: the photographs of a group, through the current pass or, behind the last, to the end. */
+/* One turn: a group of photographs through the current pass or, behind the last, to the end. */
 static void run_group(void *user, int member, size_t turn)
 {
     struct firn_bn_batch *b = user;

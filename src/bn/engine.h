@@ -3,7 +3,7 @@
  * What every way of estimating works with: a team of threads, each with a decoder and a worker of
  * the layered trunk.
  *
- * This is not the pipeline of `firn extract`: there, photographs flow in any order and independently;
+ * This is not the pipeline of `firn extract`: there photographs flow in any order, each on its own;
  * here a batch stops behind every layer until its last photograph has come through, and the order
  * matters. So each step is a loop over photographs that all cores share, and reading ahead is the
  * kernel's business: it is told the files of the next batch while this one is worked on.
@@ -57,7 +57,7 @@ bool firn_bn_stopped(const struct firn_bn_engine *engine);
 /** Reads and hashes photo[0..n) without decoding. */
 void firn_bn_hash(struct firn_bn_engine *engine, struct firn_bn_photo *photo, size_t n);
 
-/** Decodes photo[i] into crops[i]; one that cannot be has its state set. For threads of the team. */
+/** Decodes a photograph; when that fails, its state is set. For threads of the team. */
 void firn_bn_load(struct firn_bn_engine *engine, int member, struct firn_bn_photo *photo,
                   uint8_t *crop);
 
@@ -69,12 +69,5 @@ size_t firn_bn_crop_bytes(const struct firn_bn_engine *engine);
 
 /** How many photographs of `n` a thread takes at once in a pass. */
 int firn_bn_group(const struct firn_bn_engine *engine, int pass, size_t n);
-
-/**
- * The statistics of a pass over `photographs` as they were taken, [channels]: means and summed
- * variances (see firn_moments_merge()); sets the norms of its layers.
- */
-typedef int firn_bn_decide_fn(void *user, int pass, uint64_t photographs, const double *mean,
-                              const double *sum, struct firn_error *err);
 
 #endif

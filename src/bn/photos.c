@@ -49,8 +49,8 @@ static void on_unreadable(void *user, const char *path, int error)
 {
     struct walk *w = user;
     char reason[256];
-    snprintf(reason, sizeof reason, "this directory cannot be read: %s; its photographs are missing",
-             strerror(error));
+    snprintf(reason, sizeof reason, "this directory cannot be read: %s; its photographs are "
+             "missing", strerror(error));
     if (w->list->on_failure)
         w->list->on_failure(w->list->user, path, FIRN_SKIPPED, reason);
 }

@@ -5,11 +5,11 @@
  * Pass p runs convolution p on every photograph, whose input is final because the layers before it
  * are; when the last photograph is through, its layer's statistics are final too. Between passes a
  * photograph is its slot (trunk/layered.h): 1.6 MB for ResNet-18 at 224 pixels. What slots cannot
- * be kept (store.h), a pass computes again from the photograph: then pass p costs p + 1 convolutions
+ * be kept (store.h), a pass computes again from the photograph: pass p costs p + 1 convolutions
  * instead of one, in all about half as many times a whole extraction as there are layers, and
  * nothing but time.
  *
- * Photographs are pooled in the order of their contents' ranks, so the bits depend on the set alone.
+ * Photographs are pooled in the order of their contents' ranks: the bits depend on the set alone.
  *
  * After each pass the statistics so far are written to OUTPUT.partial. A run that finds those of
  * the same list and options goes on behind them: its first pass computes the slots again.

@@ -139,7 +139,7 @@ static int append_nodes(struct merge *m, struct shard *s, struct firn_error *err
             status = firn_fail(err, FIRN_DATA, "%s: node %d makes no sense", s->path, (int)i);
         struct firn_tree_node node = {(uint64_t)n[0], (uint64_t)n[1], n[2], x + i * c, y + i * c};
         if (!status && firn_tree_append(&m->tree, &node, err))
-            status = firn_fail_in(err, "%s", s->path);
+            status = firn_fail_in(err, -FIRN_DATA, "%s", s->path);
     }
     free(numbers);
     return status;

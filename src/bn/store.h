@@ -24,8 +24,8 @@ struct firn_bn_store {
 };
 
 /**
- * Room for `n` slots of `slot` floats: in memory when they take no more than `budget` bytes (0: half
- * of what is free), else in an unlinked file in `dir` when that has twice the room (NULL: no file),
+ * Room for `n` slots of `slot` floats: in memory when they take at most `budget` bytes (0: half of
+ * what is free), else in an unlinked file in `dir` when that has twice the room (NULL: no file),
  * else nowhere.
  */
 int firn_bn_store_open(struct firn_bn_store *store, size_t n, size_t slot, size_t budget,

@@ -11,7 +11,7 @@
  *
  * Floating-point sums depend on the order of their terms. Here the order follows from the numbers
  * of the leaves alone: threads hand their leaves over in that order, and a shard that has leaves
- * 2 to 5 keeps the nodes (2 3) and (4 5), which are nodes of the whole tree. Put beside those of the
+ * 2 to 5 keeps the nodes (2 3) and (4 5), which are nodes of the whole tree. Beside those of the
  * other shards they merge into exactly the nodes of a single run. It also is pairwise summation,
  * whose error grows with the logarithm of the number of leaves, and keeps few nodes.
  */

@@ -133,7 +133,7 @@ static int refuse_kind(const struct firn_weights *w, struct firn_error *err)
                      "is given with -m", w->file.path);
 }
 
-/* The numbers of all layers of the family that the metadata name; on failure *out is to be freed. */
+/* The numbers of all layers of the family that the metadata name; the caller frees *out. */
 static int read_layers(struct firn_stats **out, struct firn_weights *w, struct firn_error *err)
 {
     char family[64];

@@ -51,7 +51,7 @@ void firn_stats_seal(struct firn_stats *stats);
  */
 int firn_stats_read(struct firn_stats **out, const char *path, struct firn_error *err);
 
-/** The same for a file that an estimation left unfinished (it says "passes"), which _read() refuses. */
+/** The same for what an estimation left unfinished (it says "passes"), which _read() refuses. */
 int firn_stats_read_partial(struct firn_stats **out, const char *path, struct firn_error *err);
 
 /** The checkpoint's statistics in the open file of a shard. */

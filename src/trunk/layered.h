@@ -4,7 +4,7 @@
  * statistics of what comes out of the convolutions, and for networks that normalise with them.
  *
  *     pass p:  slot --> normalise, add the shortcut, ReLU --> convolution p --> slot
- *                        (statistics of pass p - 1)               '--> mean, variance per photograph
+ *                        (statistics of pass p - 1)               '--> mean, variance of each
  *
  * A photograph has one slot of memory, which every pass reads and overwrites: [side][main], where
  * `main` is the raw output of the pass's convolution and `side` what the end of the block adds: its
