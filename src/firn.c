@@ -14,6 +14,7 @@
  *
  * - src/line.c       the stages behind the source, wired: what watch and extract share
  * - src/recipe.c     weights, pixels and storage: what makes features what they are
+ * - src/batches.c    the same job with statistics per batch, without the line
  *
  * - src/pipeline/   the stages
  *      stage.h      the contract of a stage
@@ -25,6 +26,13 @@
  *      arena.c      bounded memory for the bytes of files
  *      decode.c     bytes to crops        infer.c   crops to features, in batches
  *      sink.c       outcomes to the cache, in groups; twins.c: same bytes at the same time
+ *
+ * - src/bn/         BatchNorm statistics
+ *      photos.c     a list of photographs in order     tree.c   sums whose order is fixed
+ *      engine.c     a team of threads, each with a decoder and a layered trunk
+ *      estimate.c   from the options to the file: train.c (with batch.c: training mode; shard.c:
+ *                   parts and their merge) or sequential.c (with store.c: activations kept)
+ *      compare.c    statistics opened, compared, applied
  *
  * - src/image/      bytes to a crop, as Pillow and torchvision make it (image.h)
  * - src/model/      weight files and the ResNet family as data (model.h)
@@ -38,7 +46,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +54,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "batches.h"
 #include "cache/writer.h"
 #include "line.h"
 #include "pipeline/machine.h"
@@ -81,27 +89,6 @@ static int check_options(const struct firn_extract_options *o, struct firn_error
     if (!o->n_paths && !o->files_from)
         return firn_fail(err, FIRN_USAGE, "no photographs are given");
     return firn_line_check(o, err);
-}
-
-/* A cache inside a walked directory would be a class of its own there, from the second run on. */
-static int check_place(const struct extraction *x, struct firn_error *err)
-{
-    char given[PATH_MAX], real[PATH_MAX];
-    size_t n = strlen(x->options->cache);
-    while (n > 1 && x->options->cache[n - 1] == '/')
-        n--;
-    snprintf(given, sizeof given, "%.*s", (int)n, x->options->cache);
-    if (!realpath(given, real) && !firn_absolute(given, real))
-        return firn_fail(err, FIRN_CANTCREATE, "%s: the name is too long", x->options->cache);
-    for (size_t i = 0; i < x->roots.n; i++) {
-        const char *root = x->roots.root[i].path;
-        size_t k = strlen(root);
-        if (strncmp(real, root, k) == 0 && (real[k] == '/' || real[k] == '\0' || k == 1))
-            return firn_fail(err, FIRN_USAGE,
-                             "%s: lies inside %s, where it would be taken for a class of "
-                             "photographs; put the cache elsewhere", x->options->cache, root);
-    }
-    return 0;
 }
 
 static int open_cache(struct extraction *x, struct firn_error *err)
@@ -239,7 +226,7 @@ static int prepare(struct extraction *x, struct firn_error *err)
     x->unix_time = time(NULL);
     if ((status = check_options(o, err)) ||
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
-        (status = check_place(x, err)) || (status = firn_recipe_open(&x->recipe, o, err)) ||
+        (status = firn_roots_refuse(&x->roots, o->cache, err)) || (status = firn_recipe_open(&x->recipe, o, err)) ||
         (status = open_cache(x, err)))
         return status;
     return build_line(x, err);
@@ -263,6 +250,8 @@ static int carry_out(struct extraction *x, struct firn_progress *result, struct 
 int firn_extract(const struct firn_extract_options *options, struct firn_progress *result,
                  struct firn_error *err)
 {
+    if (firn_batches_wanted(options))
+        return firn_batches_extract(options, result, err);
     struct extraction *x = calloc(1, sizeof *x);
     if (!x)
         return firn_fail_nomem(err, "an extraction");

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "model/model.h"
+#include "cache/fingerprint.h"
+#include "model/stats.h"
 
-static void append_store(struct firn_fingerprint *fp, enum firn_store store)
+void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store)
 {
     char *numeric = fp->part[FIRN_PART_NUMERIC];
     size_t n = strlen(numeric);
@@ -15,14 +16,51 @@ static void append_store(struct firn_fingerprint *fp, enum firn_store store)
              store == FIRN_STORE_F16 ? "f16" : "f32");
 }
 
+/* Statistics that were estimated under another fingerprint are refused, with the difference. */
+static int check_statistics(const struct firn_recipe *r, const struct firn_stats *stats,
+                            const char *path, struct firn_error *err)
+{
+    struct firn_fingerprint theirs = {0}, ours = {0};
+    char text[700];
+    snprintf(theirs.part[FIRN_PART_PREPROCESS], sizeof theirs.part[0], "%s",
+             firn_stats_get(stats, "preprocess"));
+    memcpy(ours.part[FIRN_PART_PREPROCESS], r->fingerprint.part[FIRN_PART_PREPROCESS],
+           sizeof ours.part[0]);
+    if (firn_fingerprint_words(&theirs, &ours, "in the statistics", "in this run", "; ", text,
+                               sizeof text) == 0)
+        return 0;
+    return firn_fail(err, FIRN_CONFIG, "%s: estimated with another preprocessing: %s", path, text);
+}
+
+static int use_statistics(struct firn_recipe *r, struct firn_model *model, const char *path,
+                          struct firn_error *err)
+{
+    struct firn_stats *stats;
+    int status = firn_stats_read(&stats, path, err);
+    if (status)
+        return status;
+    if (!(status = firn_stats_match(stats, model, path, err)) &&
+        !(status = check_statistics(r, stats, path, err)))
+        firn_model_adopt(model, stats);
+    firn_stats_free(stats);
+    return status;
+}
+
 /* All that is wanted of the model; it is not needed behind this. */
-static int use_model(struct firn_recipe *r, const struct firn_model *model,
+static int use_model(struct firn_recipe *r, struct firn_model *model,
                      const struct firn_extract_options *o, struct firn_error *err)
 {
     const struct firn_model_info *info = firn_model_info(model);
     r->untrained = info->untrained;
     r->spec.resize = o->resize ? o->resize : info->resize;
     r->spec.crop = o->crop ? o->crop : info->crop;
+    int status = firn_image_fingerprint(&r->spec, &r->fingerprint, err);
+    if (!status && o->bn && strncmp(o->bn, "batch:", 6) == 0)
+        status = firn_fail(err, FIRN_INTERNAL, "batches have no fingerprint without photographs");
+    else if (!status && o->bn && strcmp(o->bn, "frozen") != 0)
+        status = use_statistics(r, model, o->bn, err);
+    if (status)
+        return status;
     firn_model_fingerprint(model, &r->fingerprint);
     return firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu,
                              o->memory == FIRN_MEMORY_SMALL, err);
@@ -42,10 +80,10 @@ int firn_recipe_open(struct firn_recipe *r, const struct firn_extract_options *o
         return status;
     status = use_model(r, model, o, err);
     firn_model_close(model); /* the trunk has its own, packed weights */
-    if (status || (status = firn_image_fingerprint(&r->spec, &r->fingerprint, err)))
+    if (status)
         return status;
     firn_trunk_fingerprint(r->trunk, &r->fingerprint);
-    append_store(&r->fingerprint, o->store);
+    firn_recipe_store(&r->fingerprint, o->store);
     return 0;
 }
 

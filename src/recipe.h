@@ -21,11 +21,14 @@ struct firn_recipe {
 
 /**
  * Loads the weights that `options` name and packs them for this machine. FIRN_USAGE for an unknown
- * instruction set, else as firn_model_open(), firn_trunk_create() and firn_image_fingerprint()
- * report. Close it with firn_recipe_close() in any case.
+ * instruction set, FIRN_CONFIG for statistics of another network or other pixels, else as
+ * firn_model_open(), firn_stats_read(), firn_trunk_create() and firn_image_fingerprint() report.
+ * Close it with firn_recipe_close() in any case.
  */
 int firn_recipe_open(struct firn_recipe *recipe, const struct firn_extract_options *options,
                      struct firn_error *err);
+/** Adds the storage type to the numeric part. */
+void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store);
 void firn_recipe_close(struct firn_recipe *recipe);
 
 #endif

@@ -13,10 +13,11 @@
 
 #include "base/error.h"
 #include "base/thread.h"
+#include "batches.h"
 #include "cache/writer.h"
 #include "check.h"
 #include "image/image.h"
-#include "model/model.h"
+#include "model/stats.h"
 #include "trunk/trunk.h"
 
 #define FAKE_CROP 4
@@ -91,6 +92,36 @@ void firn_model_fingerprint(const struct firn_model *model, struct firn_fingerpr
     (void)model;
     strcpy(fp->part[FIRN_PART_TRUNK], "family=fake");
     strcpy(fp->part[FIRN_PART_BATCHNORM], "mode=frozen");
+}
+
+/* No statistics but the model's own in these tests. */
+int firn_stats_read(struct firn_stats **out, const char *path, struct firn_error *err)
+{
+    *out = NULL;
+    return firn_fail(err, FIRN_DATA, "%s: a fake", path);
+}
+
+int firn_stats_match(const struct firn_stats *stats, const struct firn_model *model,
+                     const char *where, struct firn_error *err)
+{
+    (void)stats, (void)model, (void)where, (void)err;
+    return 0;
+}
+
+const char *firn_stats_get(const struct firn_stats *stats, const char *key)
+{
+    (void)stats, (void)key;
+    return "";
+}
+
+void firn_model_adopt(struct firn_model *model, const struct firn_stats *stats)
+{
+    (void)model, (void)stats;
+}
+
+void firn_stats_free(struct firn_stats *stats)
+{
+    (void)stats;
 }
 
 /* ---- trunk ---- */
@@ -219,6 +250,21 @@ int firn_image_fingerprint(const struct firn_image_spec *spec, struct firn_finge
     (void)spec, (void)err;
     strcpy(fp->part[FIRN_PART_PREPROCESS], "resize=8 crop=4");
     return 0;
+}
+
+/* ---- batches ---- */
+
+bool firn_batches_wanted(const struct firn_extract_options *options)
+{
+    (void)options;
+    return false;
+}
+
+int firn_batches_extract(const struct firn_extract_options *options, struct firn_progress *result,
+                         struct firn_error *err)
+{
+    (void)options, (void)result;
+    return firn_fail(err, FIRN_INTERNAL, "a fake");
 }
 
 /* ---- cache ---- */

@@ -3,30 +3,7 @@
 #include "cli.h"
 #include "extract_options.h"
 #include "progress.h"
-
-#include <signal.h>
-
-static volatile int stop;
-
-/** The first signal asks for an orderly end, a second one has its usual effect. */
-static void on_signal(int number)
-{
-    if (stop) {
-        signal(number, SIG_DFL);
-        raise(number); /* delivered when this handler returns */
-    }
-    stop = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed log must not end hours of work */
-}
+#include "stop.h"
 
 static void on_progress(void *user, const struct firn_progress *p)
 {
@@ -49,8 +26,7 @@ static int run(const struct firn_extract_options *options, struct firn_display *
 {
     struct firn_progress result = {0};
     struct firn_error err = {0};
-    catch_signals();
-    firn_progress_start(display, &stop);
+    firn_progress_start(display, options->stop);
     int status = -firn_extract(options, &result, &err);
     firn_progress_clear(display);
     if (status && status != FIRN_PARTIAL && status != FIRN_INTERRUPTED) {
@@ -71,7 +47,7 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
     struct firn_display display = {0};
     struct firn_extract_args args = {
         .options = {.on_progress = on_progress, .on_failure = on_failure, .on_notice = on_notice,
-                    .user = &display, .stop = &stop}};
+                    .user = &display}};
     struct firn_extract_options *o = &args.options;
     bool json = false;
     const struct firn_opt own[] = {
@@ -93,6 +69,7 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
     if (o->zero && !o->files_from) {
         return firn_cli_usage(verb, "-0 belongs to --files-from");
     }
+    o->stop = firn_stop_on_signals();
     return run(o, &display, json);
 }
 

@@ -15,7 +15,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
          &o->model, NULL},
         {FIRN_OPT_TEXT, 'o', "output", "CACHE", "directory of the cache, created if absent",
          &o->cache, NULL},
-        {FIRN_OPT_TEXT, 0, "bn", "MODE", "BatchNorm statistics: frozen [frozen]", &args->bn, NULL},
+        {FIRN_OPT_TEXT, 0, "bn", "MODE", "BatchNorm statistics: frozen, STATS, batch:N [frozen]",
+         &o->bn, NULL},
         {FIRN_OPT_COUNT, 0, "resize", "N", "shorter side after resizing [by the model: 256 or 232]",
          &o->resize, NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [by the model: 224]", &o->crop,
@@ -47,10 +48,6 @@ int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *a
     }
     if (!o->model || !o->cache) {
         return firn_cli_usage(verb, "%s is missing", o->model ? "-o CACHE" : "-m MODEL");
-    }
-    if (args->bn && strcmp(args->bn, "frozen") != 0) {
-        return firn_cli_usage(verb, "--bn %s is not part of this version, only frozen is",
-                              args->bn);
     }
     o->paths = (const char *const *)argv;
     o->n_paths = (size_t)argc;

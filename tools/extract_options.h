@@ -13,7 +13,6 @@
 /** What the command line said; zeroed, then firn_extract_table(). */
 struct firn_extract_args {
     struct firn_extract_options options;
-    const char *bn;
     int store, io, memory;
     struct firn_opt table[FIRN_EXTRACT_OPTS];
 };

@@ -76,7 +76,7 @@ static void status_line(char *line, size_t size, const struct firn_progress *p)
     }
 }
 
-void firn_progress_show(struct firn_display *d, const struct firn_progress *p)
+void firn_progress_line(struct firn_display *d, double seconds, const char *line)
 {
     if (firn_cli_quiet) {
         return;
@@ -86,17 +86,21 @@ void firn_progress_show(struct firn_display *d, const struct firn_progress *p)
         firn_progress_clear(d);
         firn_cli_note("stopping; what is done is kept (a second signal ends at once)");
     }
-    char line[256];
     if (d->live) {
-        status_line(line, sizeof(line), p);
         fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, line);
         fflush(stderr);
         d->drawn = true;
-    } else if (p->seconds >= d->next_plain) {
-        d->next_plain = p->seconds + PLAIN_EVERY;
-        status_line(line, sizeof(line), p);
+    } else if (seconds >= d->next_plain) {
+        d->next_plain = seconds + PLAIN_EVERY;
         firn_cli_note("%s", line);
     }
+}
+
+void firn_progress_show(struct firn_display *d, const struct firn_progress *p)
+{
+    char line[256];
+    status_line(line, sizeof(line), p);
+    firn_progress_line(d, p->seconds, line);
 }
 
 static void stage_table(const struct firn_progress *p)

@@ -21,6 +21,9 @@ void firn_progress_start(struct firn_display *d, const volatile int *stop);
 /** Shows where the run is. */
 void firn_progress_show(struct firn_display *d, const struct firn_progress *p);
 
+/** Shows `line` as the progress at `seconds`: redrawn on a terminal, else now and then. */
+void firn_progress_line(struct firn_display *d, double seconds, const char *line);
+
 /** Takes the line off the terminal, so that something else can be said. */
 void firn_progress_clear(struct firn_display *d);
 

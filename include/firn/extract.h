@@ -49,6 +49,8 @@ struct firn_extract_options {
     size_t n_paths;
     const char *files_from;     /**< file with one path a line, "-" for stdin, or NULL */
     bool zero;                  /**< files_from is separated by NUL bytes */
+    /** "frozen" or NULL: the model's statistics; a file of firn_bn_estimate(); "batch:N[:SEED]". */
+    const char *bn;
     int resize, crop;           /**< 0: the model's preset */
     enum firn_store store;
     int threads;                /**< 0: usable cores */
@@ -75,8 +77,8 @@ int firn_extract(const struct firn_extract_options *options, struct firn_progres
                  struct firn_error *err);
 
 /**
- * The fingerprint that firn_extract() would use with these options (of which only model, resize,
- * crop, store and cpu matter); loads the weights and touches no cache.
+ * The fingerprint that firn_extract() would use with these options (of which only model, bn
+ * (not batches), resize, crop, store and cpu matter); loads the weights and touches no cache.
  */
 int firn_extract_fingerprint(const struct firn_extract_options *options,
                              struct firn_fingerprint *fingerprint, struct firn_error *err);

@@ -15,6 +15,7 @@
 #include "model/model_hash.h"
 #include "model/presets.h"
 #include "model/recognise.h"
+#include "model/stats.h"
 #include "model/untrained.h"
 
 #define UNTRAINED "untrained:"
@@ -24,6 +25,7 @@ struct firn_model {
     uint64_t seed; /* of untrained weights */
     char *spec;    /* info.spec */
     char *path;    /* info.path */
+    char words[512]; /* the batchnorm part of the fingerprint, when statistics were adopted */
     struct firn_network network;
 };
 
@@ -176,6 +178,11 @@ void firn_conv_fold(const struct firn_conv *conv, float *weight, float *bias)
 {
     const struct firn_model_layer *s = &conv->shape;
     size_t row = (size_t)(s->cin / s->groups) * (size_t)s->kernel * (size_t)s->kernel;
+    if (!conv->gamma) {
+        memcpy(weight, conv->weight, (size_t)s->cout * row * sizeof *weight);
+        memset(bias, 0, (size_t)s->cout * sizeof *bias);
+        return;
+    }
     for (int o = 0; o < s->cout; o++) {
         double gain = conv->gamma[o] / sqrt(conv->var[o] + FIRN_BN_EPS);
         bias[o] = (float)(conv->beta[o] - conv->mean[o] * gain);
@@ -192,5 +199,20 @@ void firn_model_fingerprint(const struct firn_model *model, struct firn_fingerpr
                      info->trunk_hash);
     if (info->untrained)
         snprintf(trunk + n, sizeof fp->part[0] - (size_t)n, " untrained=%" PRIu64, model->seed);
-    snprintf(batchnorm, sizeof fp->part[0], "mode=frozen stats=%s", info->batchnorm_hash);
+    if (model->words[0])
+        memcpy(batchnorm, model->words, sizeof fp->part[0]);
+    else
+        snprintf(batchnorm, sizeof fp->part[0], "mode=frozen stats=%s", info->batchnorm_hash);
+}
+
+void firn_model_adopt(struct firn_model *model, const struct firn_stats *stats)
+{
+    struct firn_network *network = &model->network;
+    for (int i = 0; i < network->n_param; i++) {
+        struct firn_param *p = &network->param[i];
+        if (p->role == FIRN_MEAN || p->role == FIRN_VAR)
+            memcpy(p->data, stats->layout.param[i].data, p->count * sizeof(float));
+    }
+    memcpy(model->info.batchnorm_hash, stats->hash, sizeof stats->hash);
+    snprintf(model->words, sizeof model->words, "%s", firn_stats_get(stats, "batchnorm"));
 }

@@ -14,7 +14,7 @@
 struct firn_conv {
     struct firn_model_layer shape;
     const float *weight; /**< [cout][cin / groups][kernel][kernel], torch's OIHW */
-    const float *gamma, *beta; /**< [cout] BatchNorm weight and bias */
+    const float *gamma, *beta; /**< [cout] BatchNorm weight and bias; all NULL: none, and no ReLU */
     const float *mean, *var;   /**< [cout] running statistics */
 };
 
@@ -36,7 +36,7 @@ struct firn_net {
 const struct firn_net *firn_model_net(const struct firn_model *model);
 
 /**
- * Folds BatchNorm (frozen statistics) into a convolution, in double, rounded once:
+ * Folds BatchNorm (frozen statistics), if there is one, into a convolution, in double, rounded once:
  * w' = w * gamma / sqrt(var + eps), b' = beta - mean * gamma / sqrt(var + eps).
  * `weight` has room for the layer's weights in the same OIHW order, `bias` for cout.
  */

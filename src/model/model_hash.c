@@ -34,8 +34,10 @@ void firn_network_hash(const struct firn_network *w, char trunk[65], char batchn
     for (int i = 0; i < w->n_param; i++) {
         enum firn_role role = w->param[i].role;
         bool statistics = role == FIRN_MEAN || role == FIRN_VAR;
-        hash_param(statistics ? &of_batchnorm : &of_trunk, &w->param[i]);
+        if (statistics || trunk)
+            hash_param(statistics ? &of_batchnorm : &of_trunk, &w->param[i]);
     }
-    finish(&of_trunk, trunk);
+    if (trunk)
+        finish(&of_trunk, trunk);
     finish(&of_batchnorm, batchnorm);
 }

@@ -8,7 +8,7 @@
 /**
  * BLAKE2b-256 in hexadecimal over the trunk's tensors in canonical order, each as the line
  * "NAME DIM DIM ...\n" and its float32 numbers, little-endian: `trunk` over convolution weights,
- * gamma and beta; `batchnorm` over running means and variances.
+ * gamma and beta (left out when NULL); `batchnorm` over running means and variances.
  */
 void firn_network_hash(const struct firn_network *network, char trunk[65], char batchnorm[65]);
 

@@ -36,14 +36,20 @@ static int refuse_json(struct header *h)
                      h->json.problem ? h->json.problem : "another value is expected here");
 }
 
+static const char *const names[FIRN_DTYPES] = {
+    [FIRN_F32] = "F32", [FIRN_F64] = "F64", [FIRN_F16] = "F16", [FIRN_BF16] = "BF16",
+    [FIRN_I64] = "I64", [FIRN_I32] = "I32", [FIRN_I16] = "I16", [FIRN_I8] = "I8",
+    [FIRN_U8] = "U8",   [FIRN_BOOL] = "BOOL",
+};
+
+const char *firn_safetensors_dtype(enum firn_dtype dtype)
+{
+    return names[dtype];
+}
+
 /** "F32", ...; FIRN_DTYPES for what firn does not know. */
 static enum firn_dtype parse_dtype(const char *text)
 {
-    static const char *const names[FIRN_DTYPES] = {
-        [FIRN_F32] = "F32", [FIRN_F64] = "F64", [FIRN_F16] = "F16", [FIRN_BF16] = "BF16",
-        [FIRN_I64] = "I64", [FIRN_I32] = "I32", [FIRN_I16] = "I16", [FIRN_I8] = "I8",
-        [FIRN_U8] = "U8",   [FIRN_BOOL] = "BOOL",
-    };
     for (int i = 0; i < FIRN_DTYPES; i++)
         if (strcmp(names[i], text) == 0)
             return (enum firn_dtype)i;
@@ -140,15 +146,20 @@ static int read_tensor(struct header *h, const char *name)
     return add_tensor(h, &t, offsets);
 }
 
-/** "__metadata__": strings only, all of which are dropped. */
+/** "__metadata__": strings only, of which the first FIRN_MAX_META are kept. */
 static int read_metadata(struct header *h)
 {
+    struct firn_weights *w = h->weights;
     enum firn_json_token token;
     if (firn_json_next(&h->json) != FIRN_JSON_OBJECT)
         return refuse_json(h);
-    while ((token = firn_json_next(&h->json)) == FIRN_JSON_KEY)
+    while ((token = firn_json_next(&h->json)) == FIRN_JSON_KEY) {
+        const char *key = h->json.text;
         if (firn_json_next(&h->json) != FIRN_JSON_STRING)
             return refuse(h, "__metadata__", "a value is not a string");
+        if (w->n_meta < FIRN_MAX_META)
+            w->meta[w->n_meta++] = (struct firn_meta){key, h->json.text};
+    }
     return token == FIRN_JSON_END_OBJECT ? 0 : refuse_json(h);
 }
 

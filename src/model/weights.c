@@ -73,3 +73,11 @@ const struct firn_tensor *firn_weights_find(const struct firn_weights *w, const 
     struct firn_tensor key = {.name = name};
     return bsearch(&key, w->tensor, w->n_tensor, sizeof key, by_name);
 }
+
+const char *firn_weights_meta(const struct firn_weights *w, const char *key)
+{
+    for (size_t i = 0; i < w->n_meta; i++)
+        if (strcmp(w->meta[i].key, key) == 0)
+            return w->meta[i].value;
+    return "";
+}

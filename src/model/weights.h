@@ -53,6 +53,12 @@ struct firn_tensor {
     size_t storage;                /**< index */
 };
 
+/** An entry of a safetensors file's __metadata__; both strings are the file's, and terminated. */
+struct firn_meta {
+    const char *key, *value;
+};
+#define FIRN_MAX_META 32
+
 /** Zero-initialise but for `file`. Names live in the pool. */
 struct firn_weights {
     struct firn_weight_file file;
@@ -62,6 +68,8 @@ struct firn_weights {
     size_t n_storage;
     struct firn_tensor *tensor;   /**< in the pool; sorted by name once all readers are done */
     size_t n_tensor;
+    struct firn_meta meta[FIRN_MAX_META];
+    size_t n_meta;
 };
 
 /**
@@ -73,6 +81,12 @@ void firn_weights_close(struct firn_weights *weights);
 
 /** The tensor called `name`, NULL if there is none. */
 const struct firn_tensor *firn_weights_find(const struct firn_weights *weights, const char *name);
+
+/** The value of a metadata key, "" when there is none. */
+const char *firn_weights_meta(const struct firn_weights *weights, const char *key);
+
+/** The format's word for a type: "F32", ... */
+const char *firn_safetensors_dtype(enum firn_dtype dtype);
 
 /**
  * The readers of the formats: each fills in storages and tensors of an open file. They leave

@@ -178,3 +178,23 @@ bool firn_absolute(const char *path, char out[PATH_MAX])
     const char *name = slash ? slash + 1 : path;
     return snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name) < PATH_MAX;
 }
+
+int firn_roots_refuse(const struct firn_roots *roots, const char *cache, struct firn_error *err)
+{
+    char given[PATH_MAX], real[PATH_MAX];
+    size_t n = strlen(cache);
+    while (n > 1 && cache[n - 1] == '/')
+        n--;
+    snprintf(given, sizeof given, "%.*s", (int)n, cache);
+    if (!realpath(given, real) && !firn_absolute(given, real))
+        return firn_fail(err, FIRN_CANTCREATE, "%s: the name is too long", cache);
+    for (size_t i = 0; i < roots->n; i++) {
+        const char *root = roots->root[i].path;
+        size_t k = strlen(root);
+        if (strncmp(real, root, k) == 0 && (real[k] == '/' || real[k] == '\0' || k == 1))
+            return firn_fail(err, FIRN_USAGE,
+                             "%s: lies inside %s, where it would be taken for a class of "
+                             "photographs; put the cache elsewhere", cache, root);
+    }
+    return 0;
+}

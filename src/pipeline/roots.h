@@ -37,6 +37,12 @@ int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_
 void firn_roots_clear(struct firn_roots *roots);
 
 /**
+ * Refuses a cache inside a walked directory, FIRN_USAGE: it would be a class of its own there from
+ * the second run on.
+ */
+int firn_roots_refuse(const struct firn_roots *roots, const char *cache, struct firn_error *err);
+
+/**
  * The absolute name of a file: its directory made real, its own name kept, so that a link is
  * known by the name it has. False when it is too long.
  */

@@ -8,9 +8,6 @@
 /* Larger crops than any use of these networks; keeps every size far inside an int. */
 #define MAX_CROP 2048
 
-/* Pixels of a stage's output maps that are worked on at once: one image at 56x56, 64 at 7x7. */
-#define STAGE_PIXELS 3136
-
 /* Weights of the layers that are kept untransformed where memory is short: layer3 and layer4. What
  * the others would save, 13 MB, is not worth its time: their batches are small. */
 #define COMPACT_FROM (256 << 10)
@@ -46,7 +43,7 @@ static struct firn_conv_shape place_block(struct firn_plan *plan, const struct f
     struct firn_conv_shape in = *map, at = *map;
     for (int k = 0; k < b->n; k++) {
         at = *place(plan, net, b->conv[k], &at, bad);
-        plan->conv[b->conv[k]].relu = true; /* the last one's behind the sum */
+        plan->conv[b->conv[k]].relu = net->conv[b->conv[k]].gamma; /* the last one's behind the sum */
     }
     if (b->down >= 0)
         in = *place(plan, net, b->down, &in, bad);
@@ -66,7 +63,7 @@ static void add_to_stage(struct firn_plan *plan, int b, size_t in, size_t out)
         s->first = b;
         s->in = in;
         s->out = out;
-        s->images = pixels < STAGE_PIXELS ? STAGE_PIXELS / pixels : 1;
+        s->images = pixels < FIRN_STAGE_PIXELS ? FIRN_STAGE_PIXELS / pixels : 1;
     }
     s->count++;
     for (int k = 0; k + 1 < block->n; k++)
@@ -89,7 +86,7 @@ int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop
     bool bad = false;
     struct firn_conv_shape image = {.h = crop, .w = crop, .cout = 3, .kernel = 1, .stride = 1};
     struct firn_conv_shape map = *place(plan, net, 0, &image, &bad);
-    plan->conv[0].relu = true;
+    plan->conv[0].relu = net->conv[0].gamma;
     plan->stem = out_floats(&map);
     map = (struct firn_conv_shape){
         .h = firn_conv_out_h(&map), .w = firn_conv_out_w(&map), .cout = map.cout,

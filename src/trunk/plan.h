@@ -9,6 +9,9 @@
 
 #define FIRN_MAX_STAGES 8
 
+/** Pixels of output maps that are worked on at once: one image at 56x56, 64 at 7x7. */
+#define FIRN_STAGE_PIXELS 3136
+
 /**
  * Consecutive blocks whose output maps have one size. The trunk goes depth-first: a stage collects
  * `images` of its inputs by running the stage before it, so that what passes between two layers is

@@ -17,7 +17,7 @@ _firn()
     verb=${COMP_WORDS[1]}
     if ((COMP_CWORD == 1)) || { ((COMP_CWORD == 2)) && [[ $verb == help ]]; }; then
         mapfile -t COMPREPLY < <(compgen -W \
-            "extract ls stat show verify export why model preview bench probe help --help --version" \
+            "extract ls stat show verify export why model preview bench probe bn help --help --version" \
             -- "$cur")
         return
     fi
@@ -27,7 +27,7 @@ _firn()
     --io) mapfile -t COMPREPLY < <(compgen -W "uring threads" -- "$cur"); return ;;
     --memory) mapfile -t COMPREPLY < <(compgen -W "normal small" -- "$cur"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "generic sse4 avx2 neon" -- "$cur"); return ;;
-    --bn) mapfile -t COMPREPLY < <(compgen -W "frozen" -- "$cur"); return ;;
+    --bn) mapfile -t COMPREPLY < <(compgen -W "frozen batch:" -f -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_firn_options "${COMP_WORDS[0]}" "$verb")" -- "$cur")

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/** `firn bn`: finds the verb behind it. */
+#include "cli.h"
+
+#include <string.h>
+
+static const struct firn_verb *const verbs[] = {
+    &firn_verb_bn_estimate, &firn_verb_bn_merge,
+};
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
+
+static const char *short_name(const struct firn_verb *verb)
+{
+    return verb->name + strlen("bn ");
+}
+
+static void list_verbs(FILE *out)
+{
+    fprintf(out, "Usage: firn bn VERB [options] ...\n"
+                 "Which mean and variance the BatchNorm layers use.\n\n");
+    for (size_t i = 0; i < VERBS; i++) {
+        fprintf(out, "  %-8s  %s\n", short_name(verbs[i]), verbs[i]->summary);
+    }
+    fprintf(out, "\n'firn bn VERB --help' shows the options of a verb.\n");
+}
+
+static int bn(const struct firn_verb *verb, int argc, char **argv)
+{
+    const char *names[VERBS + 1] = {NULL};
+    if (argc < 2) {
+        list_verbs(stderr);
+        return FIRN_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        list_verbs(stdout);
+        return firn_cli_flush();
+    }
+    for (size_t i = 0; i < VERBS; i++) {
+        names[i] = short_name(verbs[i]);
+        if (strcmp(names[i], argv[1]) == 0) {
+            return verbs[i]->run(verbs[i], argc - 1, argv + 1);
+        }
+    }
+    const char *nearest = firn_cli_nearest(argv[1], names);
+    return nearest ? firn_cli_usage(verb, "'%s' is no verb, did you mean '%s'?", argv[1], nearest)
+                   : firn_cli_usage(verb, "'%s' is no verb", argv[1]);
+}
+
+const struct firn_verb firn_verb_bn = {
+    .name = "bn",
+    .args = "VERB [options] ...",
+    .summary = "BatchNorm statistics: estimate, merge, apply, diff",
+    .min_args = 0,
+    .max_args = -1,
+    .run = bn,
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/** Signals that ask long work for an orderly end. */
+#ifndef FIRN_TOOLS_STOP_H
+#define FIRN_TOOLS_STOP_H
+
+/**
+ * SIGINT, SIGTERM and SIGHUP make the flag non-zero from now on; a second one has its usual effect.
+ * SIGPIPE is ignored: a closed log must not end hours of work.
+ */
+const volatile int *firn_stop_on_signals(void);
+
+#endif
