@@ -27,7 +27,8 @@
 /** What the fakes shall do wrong: the n-th call, counted down; 0 is never. */
 static struct {
     int thread, decoder, worker, add, commit, root;
-    int not_a_number; /* a photograph whose first byte is this */
+    int unsound;  /* a photograph whose first byte is this has a feature of this value: */
+    float value;
     unsigned slow_us; /* of each trunk run, at most */
 } fail_at;
 
@@ -195,7 +196,7 @@ void firn_trunk_run(struct firn_trunk_worker *worker, const uint8_t *const *crop
     for (int i = 0; i < n; i++)
         for (int k = 0; k < FAKE_DIM; k++)
             features[i * FAKE_DIM + k] =
-                fail_at.not_a_number && crops[i][0] == fail_at.not_a_number ? NAN : crops[i][k];
+                fail_at.unsound && crops[i][0] == fail_at.unsound ? fail_at.value : crops[i][k];
     if (fail_at.slow_us) {
         unsigned us = (unsigned)check_random(&worker->random) % fail_at.slow_us;
         struct timespec t = {.tv_nsec = us * 1000};

@@ -253,7 +253,8 @@ static void test_cache_fails(void)
     CHECK_INT(extract(2, 4, FIRN_IO_THREADS, &p, &err), -FIRN_IO);
 }
 
-static void test_not_finite(void)
+/* A feature that cannot be one names its photograph and is never stored. */
+static void test_unsound(float value)
 {
     struct firn_progress p;
     struct firn_error err;
@@ -262,7 +263,8 @@ static void test_not_finite(void)
     contents_of(1, bytes);
     memset(bytes, 'N', sizeof bytes);
     make_file("photos/class 1/1.jpg", bytes, sizeof bytes);
-    fail_at.not_a_number = 'N';
+    fail_at.unsound = 'N';
+    fail_at.value = value;
     CHECK_INT(extract(3, 4, FIRN_IO_PROBE, &p, &err), -FIRN_INTERNAL);
     CHECK(strstr(err.text, "/photos/class 1/1.jpg: "), "(%s)", err.text);
     for (size_t i = 0; i < fake.acked; i++)
@@ -407,7 +409,9 @@ int main(int argc, char **argv)
     test_plain();
     test_interrupted(argc > 1 ? atoi(argv[1]) : 3);
     test_cache_fails();
-    test_not_finite();
+    test_unsound(NAN);
+    test_unsound(INFINITY);
+    test_unsound(-1);
     test_out_of(&fail_at.thread, 1 + 4 + 3 + 3 + 1);
     test_out_of(&fail_at.decoder, 3);
     test_out_of(&fail_at.worker, 3);
