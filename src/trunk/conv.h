@@ -54,11 +54,20 @@ struct firn_conv_parts {
     int64_t input, products, output;
 };
 
+/**
+ * Takes the map of one image in strips of whole rows, from the top down, while they are in cache.
+ * next() says where the rows [first, first + rows) go; those it gave before are complete.
+ */
+struct firn_conv_strips {
+    float *(*next)(struct firn_conv_strips *strips, int first, int rows);
+};
+
 /** The arguments of one run. */
 struct firn_conv_call {
     const float *in;       /**< [n][h][w][cin] */
     const float *residual; /**< [n][oh][ow][cout], added before the ReLU, or NULL; may equal out */
     float *out;            /**< [n][oh][ow][cout]; does not overlap `in` */
+    struct firn_conv_strips *strips; /**< of the only image, instead of `out`; or NULL */
     int n;                 /**< images, at least 1 */
     void *scratch;         /**< scratch(op, n) bytes, 64-byte aligned, contents arbitrary */
     struct firn_conv_parts *parts; /**< adds what the steps take, or NULL */
@@ -76,6 +85,7 @@ struct firn_conv_op {
     const char *algorithm; /**< static text for reports: "gemm", "direct", "wino 5+5+4", ... */
     size_t bytes;          /**< packed weights and bias */
     double macs;           /**< multiply-adds really executed, per image, padding included */
+    int strip_rows;        /**< most rows of a strip; 0: run() writes whole maps only */
     void (*run)(const struct firn_conv_op *op, const struct firn_conv_call *call);
     size_t (*scratch)(const struct firn_conv_op *op, int n); /**< grows with n */
     void (*destroy)(struct firn_conv_op *op);

@@ -63,8 +63,11 @@ struct firn_kernels {
     /** rgb bytes to floats through table[channel][byte]. */
     void (*normalise)(const uint8_t *rgb, size_t pixels, const float table[3][256], float *out);
 
-    /** 3x3 maximum, stride 2, padding 1, of one map [h][w][c], c a multiple of 16. */
-    void (*max_pool)(const float *in, int h, int w, int c, float *out);
+    /**
+     * One row of a 3x3 maximum, stride 2, padding 1, from three rows [w][c] of the map, c a multiple
+     * of 16: the middle one in place of a row outside the map.
+     */
+    void (*max_pool)(const float *const row[3], int w, int c, float *out);
 
     /** out[c] = mean over `pixels` of in[pixels][c], c a multiple of 16. */
     void (*average)(const float *in, int pixels, int c, float *out);

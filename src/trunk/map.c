@@ -18,19 +18,15 @@ static void max_into(float *out, const float *in, int c)
 }
 
 /* Padding never wins a maximum, so windows are clipped to the map. */
-static void max_pool(const float *in, int h, int w, int c, float *out)
+static void max_pool(const float *const row[3], int w, int c, float *out)
 {
-    int oh = (h + 1) / 2, ow = (w + 1) / 2;
-    for (int y = 0; y < oh; y++)
-        for (int x = 0; x < ow; x++, out += c) {
-            memcpy(out, in + ((ptrdiff_t)2 * y * w + 2 * x) * c, sizeof(float) * c);
-            for (int dy = -1; dy <= 1; dy++)
-                for (int dx = -1; dx <= 1; dx++) {
-                    int iy = 2 * y + dy, ix = 2 * x + dx;
-                    if (iy >= 0 && iy < h && ix >= 0 && ix < w)
-                        max_into(out, in + ((ptrdiff_t)iy * w + ix) * c, c);
-                }
-        }
+    for (int x = 0; x < w; x += 2, out += c) {
+        memcpy(out, row[1] + (ptrdiff_t)x * c, sizeof(float) * c);
+        for (int y = 0; y < 3; y++)
+            for (int ix = x - 1; ix <= x + 1; ix++)
+                if (ix >= 0 && ix < w)
+                    max_into(out, row[y] + (ptrdiff_t)ix * c, c);
+    }
 }
 
 static void average(const float *in, int pixels, int c, float *out)

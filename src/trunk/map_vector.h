@@ -3,35 +3,44 @@
  * Max-pool and average for any vector width: a template, see x86/vector_sse4.h for what it needs.
  * MAX(a, b) gives b where either is NaN, so that a NaN stays.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #define FORCE_INLINE static inline __attribute__((always_inline))
 
-/* One output pixel: a window of rows x cols that lies inside the map. */
-FORCE_INLINE void window(const float *in, ptrdiff_t row, int rows, int cols, int c, float *out)
+#define LINE 16 /* channels that pass over the row together: a cache line */
+
+/* Maximum of one column of three rows, and of most[] unless that is to be filled first. */
+FORCE_INLINE void column(const float *const row[3], ptrdiff_t at, vec *most, bool fresh)
 {
-    for (int i = 0; i < c; i += LANES) {
-        vec most = LOAD(in + i);
-        for (int y = 0; y < rows; y++)
-            for (int x = 0; x < cols; x++)
-                most = MAX(LOAD(in + y * row + (ptrdiff_t)x * c + i), most);
-        STORE(out + i, most);
+    for (int i = 0; i < LINE / LANES; i++) {
+        vec v = MAX(LOAD(row[0] + at + i * LANES), LOAD(row[1] + at + i * LANES));
+        v = MAX(LOAD(row[2] + at + i * LANES), v);
+        most[i] = fresh ? v : MAX(v, most[i]);
     }
 }
 
-static void max_pool(const float *in, int h, int w, int c, float *out)
+/* The right column of a window is the left one of the next. */
+static void max_pool(const float *const row[3], int w, int c, float *out)
 {
-    int oh = (h + 1) / 2, ow = (w + 1) / 2;
-    ptrdiff_t row = (ptrdiff_t)w * c;
-    for (int y = 0; y < oh; y++) {
-        int y0 = y ? 2 * y - 1 : 0, y1 = 2 * y + 2 < h ? 2 * y + 2 : h;
-        for (int x = 0; x < ow; x++, out += c) {
-            int x0 = x ? 2 * x - 1 : 0, x1 = 2 * x + 2 < w ? 2 * x + 2 : w;
-            const float *p = in + y0 * row + (ptrdiff_t)x0 * c;
-            if (y1 - y0 == 3 && x1 - x0 == 3)
-                window(p, row, 3, 3, c, out); /* constants: unrolled */
-            else
-                window(p, row, y1 - y0, x1 - x0, c, out);
+    for (int i = 0; i < c; i += LINE) {
+        vec left[LINE / LANES];
+        column(row, i, left, true);
+        for (int x = 0; x < w; x += 2) {
+            ptrdiff_t at = (ptrdiff_t)x * c + i;
+            float *to = out + (ptrdiff_t)(x / 2) * c + i;
+            column(row, at, left, false);
+            if (x + 1 < w) {
+                vec right[LINE / LANES];
+                column(row, at + c, right, true);
+                for (int k = 0; k < LINE / LANES; k++) {
+                    STORE(to + k * LANES, MAX(right[k], left[k]));
+                    left[k] = right[k];
+                }
+            } else {
+                for (int k = 0; k < LINE / LANES; k++)
+                    STORE(to + k * LANES, left[k]);
+            }
         }
     }
 }

@@ -87,7 +87,6 @@ int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop
     struct firn_conv_shape image = {.h = crop, .w = crop, .cout = 3, .kernel = 1, .stride = 1};
     struct firn_conv_shape map = *place(plan, net, 0, &image, &bad);
     plan->conv[0].relu = net->conv[0].gamma;
-    plan->stem = out_floats(&map);
     map = (struct firn_conv_shape){
         .h = firn_conv_out_h(&map), .w = firn_conv_out_w(&map), .cout = map.cout,
         .kernel = 3, .stride = 2, .pad = 1,

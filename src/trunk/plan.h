@@ -30,7 +30,6 @@ struct firn_plan {
     struct firn_conv_shape conv[FIRN_MAX_CONVS];
     struct firn_block block[FIRN_MAX_BLOCKS];
     struct firn_stage stage[FIRN_MAX_STAGES];
-    size_t stem;    /**< output of conv[0] */
     int out_pixels; /**< of the last map */
 };
 

@@ -175,6 +175,7 @@ static int create(struct firn_conv_op **out, const struct firn_conv_shape *shape
     w->op.algorithm = name(w);
     w->op.bytes = firn_wino_packed_bytes(w) + (zeros + shape->cout) * sizeof(float);
     w->op.macs = macs(w);
+    w->op.strip_rows = images_of(w) ? 0 : tile_rows_of(w) * w->axis[0].m;
     *out = &w->op;
     return 0;
 }

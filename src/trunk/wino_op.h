@@ -53,6 +53,18 @@ static inline int tiles_of(const struct firn_wino_axis *a)
     return a->full + a->clipped;
 }
 
+/* Rows of tiles of a block of one image, at most. */
+static inline int tile_rows_of(const struct wino_op *w)
+{
+    return w->tiles / tiles_of(&w->axis[1]);
+}
+
+/* Images of a block; 0: an image takes several blocks. */
+static inline int images_of(const struct wino_op *w)
+{
+    return w->gathered ? 0 : tile_rows_of(w) / tiles_of(&w->axis[0]);
+}
+
 /* First tile and number of tiles of the block that have point (i, j). */
 static inline void rows_of_point(const int count[4], bool last_i, bool last_j, int *first,
                                  int *rows)

@@ -9,6 +9,8 @@
 struct block {
     int image, images;
     int row[2], rows[2]; /* full and clipped rows of tiles: first, count */
+    float *out;          /* of the first image */
+    int top;             /* row of the map at `out` */
 };
 
 /* One tile of a block. */
@@ -145,8 +147,9 @@ static void input_tile(const struct wino_op *w, const struct tile *t, const stru
     }
 }
 
-static void output_tile(const struct wino_op *w, const struct tile *t, const struct group *g,
-                        const struct pass *pass, const float *m, const struct firn_conv_call *call)
+static void output_tile(const struct wino_op *w, const struct block *b, const struct tile *t,
+                        const struct group *g, const struct pass *pass, const float *m,
+                        const struct firn_conv_call *call)
 {
     const struct firn_conv_shape *s = &w->op.shape;
     int oh = firn_conv_out_h(s), ow = firn_conv_out_w(s);
@@ -156,7 +159,8 @@ static void output_tile(const struct wino_op *w, const struct tile *t, const str
     w->kernels->wino->output(&(struct firn_wino_output){
         .points = w->points, .m = w->axis[0].m, .clip_h = g->clip_h, .clip_w = g->clip_w,
         .rows = rows < oh - y ? rows : oh - y, .columns = columns < ow - x ? columns : ow - x,
-        .channels = pass->columns, .v = m, .plane = w->m_plane, .out = call->out + at,
+        .channels = pass->columns, .v = m, .plane = w->m_plane,
+        .out = b->out + at - (ptrdiff_t)b->top * ow * s->cout,
         .row = (ptrdiff_t)ow * s->cout, .step = s->cout, .bias = w->bias + pass->column,
         .residual = call->residual ? call->residual + at : NULL, .relu = s->relu,
     });
@@ -205,7 +209,7 @@ static void output_block(const struct wino_op *w, const struct block *b, const i
     for (int k = 0; k < 4; k++)
         for (int i = 0; i < count[k]; i++, m += w->m_row) {
             struct tile t = tile_of(w, b, k, i);
-            output_tile(w, &t, &groups[k], pass, m, call);
+            output_tile(w, b, &t, &groups[k], pass, m, call);
         }
 }
 
@@ -238,17 +242,30 @@ static void run_block(const struct wino_op *w, const struct block *b,
     }
 }
 
+/* Where the rows of the map that `b` computes go. */
+static void place_output(const struct wino_op *w, struct block *b, bool clipped,
+                         const struct firn_conv_call *call)
+{
+    int end = firn_wino_start(&w->axis[0], b->row[clipped] + b->rows[clipped]);
+    int oh = firn_conv_out_h(&w->op.shape);
+    b->out = call->out;
+    if (call->strips) {
+        b->top = firn_wino_start(&w->axis[0], b->row[clipped]);
+        b->out = call->strips->next(call->strips, b->top, (end < oh ? end : oh) - b->top);
+    }
+}
+
 /* Runs `rows` rows of tiles of one kind (full or clipped) of one image in blocks of equal size. */
 static void run_rows(const struct wino_op *w, int image, bool clipped, int first, int rows,
                      const struct firn_conv_call *call)
 {
-    int most = w->tiles / tiles_of(&w->axis[1]);
-    int parts = (rows + most - 1) / most;
+    int most = tile_rows_of(w), parts = (rows + most - 1) / most;
     for (int i = 0, row = first; i < parts; i++) {
         struct block b = {.image = image, .images = 1};
         b.row[clipped] = row;
         b.rows[clipped] = rows / parts + (i < rows % parts);
         row += b.rows[clipped];
+        place_output(w, &b, clipped, call);
         run_block(w, &b, call);
     }
 }
@@ -257,13 +274,13 @@ void firn_wino_run(const struct firn_conv_op *op, const struct firn_conv_call *c
 {
     const struct wino_op *w = (const struct wino_op *)op;
     const struct firn_wino_axis *a = &w->axis[0];
-    int images = w->gathered ? 0 : w->tiles / (tiles_of(a) * tiles_of(&w->axis[1]));
+    int images = images_of(w);
     for (int i = 0; images == 0 && i < call->n; i++) {
         run_rows(w, i, false, 0, a->full, call);
         run_rows(w, i, true, a->full, a->clipped, call);
     }
     for (int i = 0; images > 0 && i < call->n; i += images)
-        run_block(w, &(struct block){.image = i,
+        run_block(w, &(struct block){.image = i, .out = call->out,
                                      .images = call->n - i < images ? call->n - i : images,
                                      .row = {0, a->full}, .rows = {a->full, a->clipped}},
                   call);
@@ -273,8 +290,7 @@ size_t firn_wino_scratch(const struct firn_conv_op *op, int n)
 {
     const struct wino_op *w = (const struct wino_op *)op;
     (void)n;
-    int rows = w->tiles / tiles_of(&w->axis[1]);
-    size_t strip = w->gathered ? strip_height(w, rows) * strip_width(w) * w->pixel : 0;
+    size_t strip = w->gathered ? strip_height(w, tile_rows_of(w)) * strip_width(w) * w->pixel : 0;
     size_t panels = firn_wino_panel_floats(w), rest = strip > panels ? strip : panels;
     return (w->lead + w->points * w->points * w->v_plane + rest) * sizeof(float);
 }

@@ -29,7 +29,7 @@ struct firn_trunk_worker {
     int max_batch;
     size_t bytes;
     char *memory;        /* of all buffers */
-    float *image, *stem; /* normalised crop, output of conv[0] */
+    float *image, *stem; /* normalised crop, two strips of the output of conv[0] */
     float *last;         /* output of the last stage */
     void *scratch[FIRN_MAX_STAGES + 1]; /* of each stage, and of conv[0] behind them */
     struct stage_buffers buffers[FIRN_MAX_STAGES];
@@ -61,30 +61,107 @@ static int at_once(const struct firn_trunk_worker *w, int stage)
     return images < w->max_batch ? images : w->max_batch;
 }
 
+static void run_op(struct firn_trunk_worker *w, int i, const struct firn_conv_call *call)
+{
+    const struct firn_conv_op *op = w->trunk->op[i];
+    int64_t start = start_clock(w);
+    op->run(op, call);
+    stop_clock(w, start, &w->profile.conv_ns[i]);
+}
+
+static struct firn_conv_parts *parts(struct firn_trunk_worker *w, int i)
+{
+    return w->timed ? &w->profile.parts[i] : NULL;
+}
+
 /* Convolution i, in stage s. */
 static void run_conv(struct firn_trunk_worker *w, int s, int i, const float *in,
                      const float *residual, float *out, int n)
 {
-    const struct firn_conv_op *op = w->trunk->op[i];
-    int64_t start = start_clock(w);
-    op->run(op, &(struct firn_conv_call){
+    run_op(w, i, &(struct firn_conv_call){
         .in = in, .residual = residual, .out = out, .n = n, .scratch = w->scratch[s],
-        .parts = w->timed ? &w->profile.parts[i] : NULL});
-    stop_clock(w, start, &w->profile.conv_ns[i]);
+        .parts = parts(w, i)});
+}
+
+/*
+ * The max-pool takes the map of conv[0] strip by strip, while it is in L2. The last two strips are
+ * kept: a window may reach over the edge between them.
+ */
+struct stem {
+    struct firn_conv_strips strips;
+    struct firn_trunk_worker *w;
+    float *out;
+    int pooled;                         /* rows of `out` that are done */
+    float *strip[2], *current, *before; /* ring; the last strip and the one before it */
+    int first;                          /* row of the map at `current` */
+    int first_before;
+};
+
+/* Row y of the map of conv[0], one of the last two strips. */
+static const float *row_of(const struct stem *s, int y)
+{
+    const struct firn_conv_shape *c = &s->w->trunk->plan.conv[0];
+    ptrdiff_t row = (ptrdiff_t)firn_conv_out_w(c) * c->cout;
+    return y >= s->first ? s->current + (y - s->first) * row
+                         : s->before + (y - s->first_before) * row;
+}
+
+/* Pools all rows whose window ends above row `end` of the map, or at the end of the map. */
+static void pool(struct stem *s, int end)
+{
+    const struct firn_conv_shape *c = &s->w->trunk->plan.conv[0];
+    int h = firn_conv_out_h(c), w = firn_conv_out_w(c);
+    int64_t start = start_clock(s->w);
+    for (; 2 * s->pooled < end && (2 * s->pooled + 1 < end || end == h); s->pooled++) {
+        int y = 2 * s->pooled;
+        const float *middle = row_of(s, y);
+        const float *row[3] = {y > 0 ? row_of(s, y - 1) : middle, middle,
+                               y + 1 < h ? row_of(s, y + 1) : middle};
+        s->w->trunk->kernels.max_pool(row, w, c->cout,
+                                      s->out + (ptrdiff_t)s->pooled * ((w + 1) / 2) * c->cout);
+    }
+    stop_clock(s->w, start, &s->w->profile.pool_ns);
+}
+
+static float *next_strip(struct firn_conv_strips *strips, int first, int rows)
+{
+    struct stem *s = (struct stem *)strips;
+    (void)rows;
+    pool(s, first);
+    s->before = s->current;
+    s->first_before = s->first;
+    s->first = first;
+    s->current = s->before == s->strip[0] ? s->strip[1] : s->strip[0];
+    return s->current;
+}
+
+/* Floats of a strip of conv[0]; of the whole map where the algorithm makes no strips. */
+static size_t strip_floats(const struct firn_trunk *t)
+{
+    const struct firn_conv_shape *c = &t->plan.conv[0];
+    int rows = t->op[0]->strip_rows ? t->op[0]->strip_rows : firn_conv_out_h(c);
+    return (size_t)rows * firn_conv_out_w(c) * c->cout;
 }
 
 /* Crop to first map: normalise, conv[0] with its ReLU, max-pool. */
 static void run_stem(struct firn_trunk_worker *w, const uint8_t *crop, float *out)
 {
     const struct firn_trunk *t = w->trunk;
-    const struct firn_conv_shape *s = &t->plan.conv[0];
-    int64_t start = start_clock(w);
-    t->kernels.normalise(crop, (size_t)s->h * s->w, t->table, w->image);
+    const struct firn_conv_shape *c = &t->plan.conv[0];
+    struct stem stem = {.strips = {next_strip}, .w = w, .out = out,
+                        .strip = {w->stem, w->stem + strip_floats(t)}};
+    struct firn_conv_call call = {.in = w->image, .n = 1, .scratch = w->scratch[FIRN_MAX_STAGES],
+                                  .parts = parts(w, 0)};
+    int64_t start = start_clock(w), pooled = w->profile.pool_ns;
+    t->kernels.normalise(crop, (size_t)c->h * c->w, t->table, w->image);
     stop_clock(w, start, &w->profile.normalise_ns);
-    run_conv(w, FIRN_MAX_STAGES, 0, w->image, NULL, w->stem, 1);
-    start = start_clock(w);
-    t->kernels.max_pool(w->stem, firn_conv_out_h(s), firn_conv_out_w(s), s->cout, out);
-    stop_clock(w, start, &w->profile.pool_ns);
+    if (t->op[0]->strip_rows)
+        call.strips = &stem.strips;
+    else
+        call.out = next_strip(&stem.strips, 0, firn_conv_out_h(c));
+    run_op(w, 0, &call);
+    w->profile.conv_ns[0] -= w->profile.pool_ns - pooled;
+    pool(&stem, firn_conv_out_h(c));
 }
 
 /* One block of stage s on n images; returns where its output is: `to` unless that is NULL. */
@@ -192,7 +269,7 @@ static size_t lay_out(struct firn_trunk_worker *w)
         most = end > most ? end : most;
     }
     w->image = take(w, &at, (size_t)plan->crop * plan->crop * 3, 1);
-    w->stem = take(w, &at, plan->stem, 1);
+    w->stem = take(w, &at, strip_floats(w->trunk), stem->strip_rows ? 2 : 1);
     w->scratch[FIRN_MAX_STAGES] = take(w, &at, stem->scratch(stem, 1) / sizeof(float) + 1, 1);
     return at > most ? at : most;
 }

@@ -145,7 +145,18 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
             a3 += UNROLLED * sizeof(float);
             b += UNROLLED * FIRN_PANEL;
         }
-        for (int k = depth % UNROLLED; k > 0; k--) {
+        int k = depth % UNROLLED;
+        if (k >= 4) {
+            __asm__("" : "+r"(lda), "+r"(a3));
+#pragma GCC unroll 4
+            for (int u = 0; u < 4; u++)
+                step(sum, a, a3, lda, b, rows, u);
+            a += 4 * sizeof(float);
+            a3 += 4 * sizeof(float);
+            b += 4 * FIRN_PANEL;
+            k -= 4;
+        }
+        for (; k > 0; k--) {
             step(sum, a, a3, lda, b, rows, 0);
             a += sizeof(float);
             a3 += sizeof(float);
