@@ -44,7 +44,7 @@ struct firn_verb {
 
 extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, firn_verb_show,
     firn_verb_verify, firn_verb_export, firn_verb_why, firn_verb_model, firn_verb_preview,
-    firn_verb_bench, firn_verb_probe;
+    firn_verb_bench, firn_verb_probe, firn_verb_repair, firn_verb_compact, firn_verb_merge;
 
 /** -q and -v, which every verb takes. */
 extern bool firn_cli_quiet, firn_cli_verbose;

@@ -49,6 +49,7 @@ struct firn_extract_options {
     size_t n_paths;
     const char *files_from;     /**< file with one path a line, "-" for stdin, or NULL */
     bool zero;                  /**< files_from is separated by NUL bytes */
+    bool allow_network_fs;      /**< write even where file locks may not lock */
     int resize, crop;           /**< 0: the model's preset */
     enum firn_store store;
     int threads;                /**< 0: usable cores */
