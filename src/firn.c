@@ -95,8 +95,9 @@ static int open_cache(struct extraction *x, struct firn_error *err)
 {
     const struct firn_extract_options *o = x->options;
     struct firn_roots *roots = &x->roots;
-    int status = firn_writer_open(&x->writer, o->cache, &x->recipe.fingerprint,
-                                  firn_trunk_dim(x->recipe.trunk), o->store, err);
+    const struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
+    int status = firn_writer_open_with(&x->writer, o->cache, &x->recipe.fingerprint,
+                                       firn_trunk_dim(x->recipe.trunk), o->store, &settings, err);
     char doubt[256];
     for (size_t i = 0; !status && firn_writer_doubt(x->writer, i, doubt); i++)
         firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);

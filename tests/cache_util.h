@@ -72,6 +72,24 @@ static inline int test_root(struct firn_writer *w, uint32_t *root, struct firn_e
     return firn_writer_root(w, "/photos", classes, 2, root, err);
 }
 
+/** Adds a photograph of contents number 0 and another name, and marks it as gone. */
+static inline int test_add_gone(struct firn_writer *w, struct firn_error *err)
+{
+    char name[64];
+    float feature[DIM];
+    uint32_t root;
+    size_t gone;
+    int result = firn_writer_root(w, "/other", NULL, 0, &root, err);
+    struct firn_record r = test_record(0, root, name, feature);
+    r.name = "x/gone.jpg";
+    result = result ? result : firn_writer_add(w, &r, err);
+    result = result ? result : firn_writer_commit(w, err);
+    if (result != 0)
+        return result;
+    firn_index_find(&w->loaded.index, root, r.name)->met = false;
+    return firn_writer_sweep(w, root, &gone, err);
+}
+
 static inline bool same_feature(const float *a, unsigned id)
 {
     float want[DIM];

@@ -289,10 +289,11 @@ static struct {
     char numeric[512];
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-int firn_writer_open(struct firn_writer **out, const char *dir, const struct firn_fingerprint *fp,
-                     int dim, enum firn_store store, struct firn_error *err)
+int firn_writer_open_with(struct firn_writer **out, const char *dir,
+                          const struct firn_fingerprint *fp, int dim, enum firn_store store,
+                          const struct firn_writer_settings *settings, struct firn_error *err)
 {
-    (void)dir, (void)store, (void)err;
+    (void)dir, (void)store, (void)settings, (void)err;
     CHECK_INT(dim, FAKE_DIM);
     CHECK_INT(fake.open++, 0);
     fake.added = fake.acked;

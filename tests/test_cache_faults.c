@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** Every call of the write path fails once, or from then on: nothing is acknowledged falsely. */
+#include "cache/upkeep.h"
 #include "cache_util.h"
 
 /* The real disk, but for call number `fail_at`. */
@@ -66,6 +67,11 @@ static int bad_unlink(void *user, const char *path)
     return fails(user) ? -1 : firn_disk_system.unlink(NULL, path);
 }
 
+static int bad_rename(void *user, const char *from, const char *to)
+{
+    return fails(user) ? -1 : firn_disk_system.rename(NULL, from, to);
+}
+
 static int bad_close(void *user, int fd)
 {
     return fails(user) ? (close(fd), -1) : close(fd);
@@ -76,7 +82,7 @@ static struct firn_disk table(struct bad_disk *d)
     return (struct firn_disk){
         .user = d, .mkdir = bad_mkdir, .create = bad_create, .open = bad_open,
         .pwrite = bad_pwrite, .fdatasync = bad_fdatasync, .reserve = bad_reserve,
-        .truncate = bad_truncate, .sync_dir = bad_sync_dir, .unlink = bad_unlink,
+        .truncate = bad_truncate, .sync_dir = bad_sync_dir, .unlink = bad_unlink, .rename = bad_rename,
         .close = bad_close};
 }
 
@@ -136,6 +142,8 @@ static void check_cache(const char *dir, const bool *acknowledged, const char *w
         float feature[DIM];
         firn_cache_photo(c, i, &p);
         unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
+        if (p.state == FIRN_GONE)
+            continue;
         CHECK(id < PHOTOS && p.state == FIRN_DONE);
         CHECK(firn_cache_features(c, &i, 1, feature, &err) == 0, "%s: %s", when, err.text);
         CHECK(same_feature(feature, id), "%s: photograph %u", when, id);
@@ -150,6 +158,27 @@ static void say_finding(void *user, const struct firn_finding *f)
 {
     fprintf(stderr, "%s: %s at %llu: %s\n", (const char *)user, f->file,
             (unsigned long long)f->offset, f->what);
+}
+
+/* Something to drop, and a compaction that drops it. */
+static int tidy(const char *dir, const struct firn_disk *disk)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10};
+    struct firn_error err = {0};
+    struct firn_upkeep done;
+    struct firn_writer *w;
+    int result = firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, &settings, &err);
+    if (result == 0) {
+        result = test_add_gone(w, &err);
+        int closed = firn_writer_close(w, &err);
+        result = result ? result : closed;
+    }
+    if (result == 0)
+        result = firn_compact_with(dir, &settings, &done, &err);
+    CHECK(result == 0 || result == -FIRN_IO || result == -FIRN_CANTCREATE ||
+          result == -FIRN_NOINPUT, "%d %s", result, err.text);
+    return result;
 }
 
 /* One life of a cache on a disk that fails at one place. Returns the calls it made. */
@@ -169,10 +198,14 @@ static long live(struct bad_disk d, int *failures)
                          acknowledged) != 0;
         check_cache(dir, acknowledged, when);
     }
+    *failures += tidy(dir, &disk) != 0;
+    check_cache(dir, acknowledged, when);
     /* The disk is well again: the next run puts all in order. */
     CHECK_INT(run(dir, NULL, 0, PHOTOS, acknowledged), 0);
     for (int id = 0; id < PHOTOS; id++)
         CHECK(acknowledged[id]);
+    check_cache(dir, acknowledged, when);
+    CHECK_INT(tidy(dir, NULL), 0);
     check_cache(dir, acknowledged, when);
     CHECK(firn_verify(dir, 1, say_finding, when, &verified, &err) == 0, "%s: %s", when, err.text);
     remove_dir(dir);

@@ -11,6 +11,7 @@
  *   - a file whose creation (or removal) no directory sync confirmed is there or not;
  *   - a sync that failed confirmed nothing, and no later sync makes up for it.
  */
+#include "cache/upkeep.h"
 #include "cache_util.h"
 
 enum { PHOTOS = 400, FILES = 64, SECTOR = 512 };
@@ -39,6 +40,7 @@ struct recorder {
     struct ack ack[PHOTOS];
     int acks;
     unsigned long long state;
+    bool compacts;  /* now and then */
     int sync_fails; /* one sync of so many; 0: none */
 };
 
@@ -154,6 +156,12 @@ static int sim_unlink(void *user, const char *path)
     return firn_disk_system.unlink(NULL, path);
 }
 
+static int sim_rename(void *user, const char *from, const char *to)
+{
+    (void)user, (void)from, (void)to;
+    abort(); /* only repair renames */
+}
+
 static int sim_close(void *user, int fd)
 {
     struct recorder *r = user;
@@ -170,11 +178,12 @@ static void live(struct recorder *r, const char *dir)
         .user = r, .mkdir = sim_mkdir, .create = sim_create, .open = sim_open,
         .pwrite = sim_pwrite, .fdatasync = sim_fdatasync, .reserve = sim_reserve,
         .truncate = sim_truncate, .sync_dir = sim_sync_dir, .unlink = sim_unlink,
+        .rename = sim_rename,
         .close = sim_close};
     struct firn_writer_settings settings = {.disk = &disk, .segment_bytes = 40 << 10};
     struct firn_fingerprint fp = test_fingerprint();
     unsigned id = 0;
-    while (id < PHOTOS && r->files < FILES - 4) {
+    while (id < PHOTOS && r->files < FILES - 14) {
         struct firn_error err = {0};
         struct firn_writer *w;
         uint32_t root;
@@ -194,7 +203,11 @@ static void live(struct recorder *r, const char *dir)
             }
             r->ack[r->acks++] = (struct ack){r->n, id};
         }
-        firn_writer_close(w, &err);
+        bool compacts = r->compacts && check_random(&r->state) % 3 == 0 && id > 0 &&
+                        test_add_gone(w, &err) == 0;
+        struct firn_upkeep done;
+        if (firn_writer_close(w, &err) == 0 && compacts)
+            firn_compact_with(dir, &settings, &done, &err);
     }
 }
 
@@ -301,6 +314,8 @@ static void check_state(struct recorder *r, size_t cut, const char *dir)
             struct firn_photo p;
             float feature[DIM];
             firn_cache_photo(c, i, &p);
+            if (p.state == FIRN_GONE)
+                continue;
             unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
             if (firn_cache_features(c, &i, 1, feature, &err) != 0) {
                 CHECK(id >= acknowledged, "cut at %zu: %s", cut, err.text);
@@ -344,6 +359,7 @@ int main(void)
     int lives = test_times(25, 200), states = test_times(200, 500), done = 0;
     for (int life = 0; life < lives && check_failed == 0; life++) {
         struct recorder r = {.state = (unsigned long long)life,
+                             .compacts = life % 2 == 1,
                              .sync_fails = life % 3 == 2 ? 9 : 0};
         char *base = test_dir(), *dir;
         if (asprintf(&dir, "%s/cache", base) < 0)

@@ -44,7 +44,8 @@ struct firn_verb {
 
 extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, firn_verb_show,
     firn_verb_verify, firn_verb_export, firn_verb_why, firn_verb_model, firn_verb_preview,
-    firn_verb_bench, firn_verb_probe, firn_verb_bn;
+    firn_verb_bench, firn_verb_probe, firn_verb_repair, firn_verb_compact, firn_verb_merge,
+    firn_verb_bn;
 
 /** The verbs behind `firn bn`. */
 extern const struct firn_verb firn_verb_bn_estimate, firn_verb_bn_merge, firn_verb_bn_apply,

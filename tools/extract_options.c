@@ -29,6 +29,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
         {FIRN_OPT_CHOICE, 0, "memory", "SIZE", "normal, or small where there is little [normal]",
          &args->memory, memories},
         {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &o->cpu, NULL},
+        {FIRN_OPT_FLAG, 0, "allow-network-fs", NULL, "write to NFS, CIFS or the like, too",
+         &o->allow_network_fs, NULL},
     };
     size_t n = sizeof(common) / sizeof(*common), limit = FIRN_EXTRACT_OPTS - 1;
     memcpy(args->table, common, sizeof(common));

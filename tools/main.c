@@ -4,8 +4,8 @@
  *
  *   main.c        the table of verbs, help, version
  *   cli.h         what verbs share: options.c (command line), terminal.c (messages, colour)
- *   VERB.c        one verb each: extract ls stat show verify export why model preview bench
- *                 probe (probe_*.c: text, JSON, the layer as a file)
+ *   VERB.c        one verb each: extract ls stat show verify repair compact merge export why
+ *                 model preview bench probe (probe_*.c: text, JSON, the layer as a file)
  *   bn.c          the verbs behind `firn bn`, bn_*.c
  *   extract_options.c  what extract and watch have in common
  *   progress.c    extract's progress line and summary
@@ -20,14 +20,14 @@
 
 static const struct firn_verb *const verbs[] = {
     &firn_verb_extract, &firn_verb_ls,  &firn_verb_stat,  &firn_verb_show,    &firn_verb_verify,
-    &firn_verb_export,  &firn_verb_why, &firn_verb_model, &firn_verb_preview, &firn_verb_bench,
-    &firn_verb_probe,   &firn_verb_bn,
+    &firn_verb_repair,  &firn_verb_compact, &firn_verb_merge, &firn_verb_export, &firn_verb_why,
+    &firn_verb_model, &firn_verb_preview, &firn_verb_bench, &firn_verb_probe,
+    &firn_verb_bn,
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 
 /** Verbs of the whole design that this version does not have: said plainly, never half done. */
-static const char *const later[] = {"watch",  "status",  "pause", "resume", "rescan", "stop",
-                                    "repair", "compact", NULL};
+static const char *const later[] = {"watch",  "status",  "pause", "resume", "rescan", "stop", NULL};
 
 static void list_verbs(FILE *out)
 {

@@ -107,6 +107,38 @@ int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
 int firn_cache_features(const struct firn_cache *cache, const size_t *index, size_t n, float *out,
                         struct firn_error *err);
 
+/** A photograph of these contents (BLAKE2b-256 of a file's bytes): 0, or -FIRN_NOINPUT. */
+int firn_cache_find_content(const struct firn_cache *cache, const uint8_t content[32], size_t *i);
+
+/**
+ * Rows: the photographs that have a feature, in the same order. A program that trains needs no
+ * more than these: row r is a feature, a label and a path.
+ */
+size_t firn_cache_rows(const struct firn_cache *cache);
+
+/** The photograph of a row, SIZE_MAX beyond the last. */
+size_t firn_cache_row(const struct firn_cache *cache, size_t row);
+
+/** The labels of all rows. */
+void firn_cache_labels(const struct firn_cache *cache, int64_t *label);
+
+/** The absolute paths of all rows, each with a NUL behind it; returns the size of all of them.
+ * With text NULL it only says the size. */
+size_t firn_cache_paths(const struct firn_cache *cache, char *text);
+
+/** The features of rows row[0..n), in any order and with repeats, into out[n][dim]. Errors as
+ * above; FIRN_USAGE: there is no such row. */
+int firn_cache_gather(const struct firn_cache *cache, const int64_t *row, size_t n, float *out,
+                      struct firn_error *err);
+
+/** The features of rows first, first + 1, ... into out[n][dim]. */
+int firn_cache_range(const struct firn_cache *cache, size_t first, size_t n, float *out,
+                     struct firn_error *err);
+
+/** The feature of a file's contents (BLAKE2b-256), whatever photographs have it. As above. */
+int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[32], float *out,
+                          struct firn_error *err);
+
 /** What verification found; one call for each damaged or suspicious place. */
 struct firn_finding {
     const char *file;   /**< name inside the cache */

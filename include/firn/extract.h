@@ -51,6 +51,7 @@ struct firn_extract_options {
     bool zero;                  /**< files_from is separated by NUL bytes */
     /** "frozen" or NULL: the model's statistics; a file of firn_bn_estimate(); "batch:N[:SEED]". */
     const char *bn;
+    bool allow_network_fs;      /**< write even where file locks may not lock */
     int resize, crop;           /**< 0: the model's preset */
     enum firn_store store;
     int threads;                /**< 0: usable cores */

@@ -23,6 +23,7 @@
 
 enum {
     RESERVE = 4 << 20,       /* asked of the file system ahead of need */
+    MIN_FREE = 1 << 20,      /* bytes of the disk that are left alone */
     MAX_ROWS = 1 << 20,      /* in a segment: bounds its footer */
     MAX_BLOCKS = 1 << 18
 };
@@ -224,12 +225,14 @@ static void remove_stale(struct firn_writer *w)
 {
     struct firn_loaded *l = &w->loaded;
     for (; l->n_stale > 0; l->n_stale--) {
-        char name[32], *path;
+        char name[32], path[4096], aside[4096 + 10];
         firn_segment_name(name, l->stale[l->n_stale - 1]);
-        if (asprintf(&path, "%s/%s", l->dir, name) < 0)
-            return;
-        w->disk->unlink(w->disk->user, path);
-        free(path);
+        snprintf(path, sizeof path, "%s/%s", l->dir, name);
+        snprintf(aside, sizeof aside, "%s.damaged", path);
+        if (w->quarantine)
+            w->disk->rename(w->disk->user, path, aside);
+        else
+            w->disk->unlink(w->disk->user, path);
     }
 }
 
@@ -280,6 +283,21 @@ static int ready(struct firn_writer *w, struct firn_error *err)
     return w->growing == FIRN_NO_SEGMENT ? create_segment(w, err) : 0;
 }
 
+/* Whether a commit would take the last of the disk. What it says is kept free for the footers of
+ * what is stored already, and for whoever has to clear up. */
+static int check_room(const struct firn_writer *w, struct firn_error *err)
+{
+    const struct firn_pending *p = &w->pending;
+    uint64_t n = p->n_row * (4 * (uint64_t)w->loaded.head.dim + FIRN_KEY) + (p->n_entry << 8);
+    uint64_t room = w->disk->room ? w->disk->room(w->disk->user, w->loaded.dir) : UINT64_MAX;
+    bool reserved = w->growing != FIRN_NO_SEGMENT &&
+                    w->loaded.segment[w->growing].end + n <= w->reserved;
+    if (reserved || room >= n + MIN_FREE)
+        return 0;
+    return firn_fail(err, FIRN_IO, "%s: the disk is full but for %llu kB", w->loaded.dir,
+                     (unsigned long long)(room >> 10));
+}
+
 int firn_writer_flush(struct firn_writer *w, struct firn_error *err)
 {
     const struct firn_pending *p = &w->pending;
@@ -287,7 +305,8 @@ int firn_writer_flush(struct firn_writer *w, struct firn_error *err)
     if (p->n_entry + p->n_row + p->n_root + p->n_run + p->n_orphan == 0 && !p->head &&
         !p->roster)
         return 0;
-    for (int tries = 0; tries < 2; tries++) {
+    result = check_room(w, err);
+    for (int tries = 0; tries < 2 && (result == 0 || tries > 0); tries++) {
         result = ready(w, err);
         if (result == 0)
             result = attempt(w, err);

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int disk_mkdir(void *user, const char *path)
@@ -67,10 +70,44 @@ static int disk_unlink(void *user, const char *path)
     return unlink(path);
 }
 
+static int disk_rename(void *user, const char *from, const char *to)
+{
+    (void)user;
+    return rename(from, to);
+}
+
 static int disk_close(void *user, int fd)
 {
     (void)user;
     return close(fd);
+}
+
+/* Those whose locks depend on options and servers. Numbers from statfs(2). */
+static const char *disk_network(void *user, const char *path)
+{
+    static const struct {
+        unsigned long type;
+        const char *name;
+    } kinds[] = {
+        {0x6969, "NFS"}, {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB"}, {0x517B, "SMB"},
+        {0x01021997, "9P"}, {0x00C36400, "Ceph"}, {0x5346414F, "AFS"}, {0x6B414653, "AFS"},
+        {0x73757245, "Coda"},
+    };
+    struct statfs st;
+    (void)user;
+    if (statfs(path, &st) != 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].type == ((unsigned long)st.f_type & 0xFFFFFFFFu))
+            return kinds[i].name;
+    return NULL;
+}
+
+static uint64_t disk_room(void *user, const char *path)
+{
+    struct statvfs st;
+    (void)user;
+    return statvfs(path, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : UINT64_MAX;
 }
 
 const struct firn_disk firn_disk_system = {
@@ -83,5 +120,8 @@ const struct firn_disk firn_disk_system = {
     .truncate = disk_truncate,
     .sync_dir = disk_sync_dir,
     .unlink = disk_unlink,
+    .rename = disk_rename,
     .close = disk_close,
+    .network = disk_network,
+    .room = disk_room,
 };

@@ -22,7 +22,12 @@ struct firn_disk {
     int (*truncate)(void *user, int fd, uint64_t size);
     int (*sync_dir)(void *user, const char *path);
     int (*unlink)(void *user, const char *path);
+    int (*rename)(void *user, const char *from, const char *to);
     int (*close)(void *user, int fd);
+    /** The kind of network file system that holds `path`, NULL: none. May itself be NULL. */
+    const char *(*network)(void *user, const char *path);
+    /** Bytes that may be written there, UINT64_MAX: unknown. May itself be NULL. */
+    uint64_t (*room)(void *user, const char *path);
 };
 
 /** The real one. */

@@ -34,6 +34,7 @@ void firn_index_fini(struct firn_index *index)
     free(index->place);
     free(index->root);
     free(index->run);
+    free(index->run_segment);
     memset(index, 0, sizeof *index);
 }
 
@@ -243,12 +244,15 @@ int firn_index_root(struct firn_index *index, uint32_t id, struct firn_root *roo
     return 0;
 }
 
-int firn_index_run(struct firn_index *index, const struct firn_run *run)
+int firn_index_run(struct firn_index *index, const struct firn_run *run, uint32_t segment)
 {
     struct firn_run *p = realloc(index->run, (index->n_run + 1) * sizeof *p);
-    if (!p)
+    index->run = p ? p : index->run;
+    uint32_t *q = realloc(index->run_segment, (index->n_run + 1) * sizeof *q);
+    index->run_segment = q ? q : index->run_segment;
+    if (!p || !q)
         return -1;
-    index->run = p;
+    q[index->n_run] = segment;
     p[index->n_run++] = *run;
     return 0;
 }

@@ -37,6 +37,7 @@ struct firn_index {
     struct firn_root *root; /* by id; path NULL where none was declared */
     size_t n_root;
     struct firn_run *run;
+    uint32_t *run_segment; /* that each was read from */
     size_t n_run;
     struct firn_chunk *chunk;
     uint64_t secret; /* seeds the hash tables, so that no file can be made to fill one slot */
@@ -53,7 +54,7 @@ int firn_index_place(struct firn_index *index, uint32_t segment, const struct fi
 int firn_index_row(struct firn_index *index, uint64_t prefix, uint32_t place, uint32_t row);
 /** Takes over what `root` owns, on failure too. */
 int firn_index_root(struct firn_index *index, uint32_t id, struct firn_root *root);
-int firn_index_run(struct firn_index *index, const struct firn_run *run);
+int firn_index_run(struct firn_index *index, const struct firn_run *run, uint32_t segment);
 
 /** The newest entry, or NULL. */
 struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root,

@@ -63,6 +63,17 @@ int firn_list_segments(const char *dir, uint32_t **numbers, size_t *n, struct fi
     return 0;
 }
 
+int firn_cache_exists(const char *dir, struct firn_error *err)
+{
+    uint32_t *number;
+    size_t n;
+    int result = firn_list_segments(dir, &number, &n, err);
+    free(number);
+    if (result == 0 && n == 0)
+        result = firn_fail(err, FIRN_NOINPUT, "%s: is not a cache; firn extract makes one", dir);
+    return result;
+}
+
 void firn_loaded_fini(struct firn_loaded *loaded)
 {
     for (size_t i = 0; i < loaded->n_segment; i++)
@@ -242,7 +253,7 @@ static int load_record(struct firn_loaded *l, const struct firn_segment *s,
     else if (b.type == FIRN_BLOCK_ROOT && firn_root_get(raw, b.raw, &id, &root) == 0)
         result = firn_index_root(&l->index, id, &root);
     else if (b.type == FIRN_BLOCK_RUN && firn_run_get(raw, b.raw, &run) == 0)
-        result = firn_index_run(&l->index, &run);
+        result = firn_index_run(&l->index, &run, source.segment);
     free(raw);
     return result;
 }

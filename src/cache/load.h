@@ -67,6 +67,9 @@ bool firn_loaded_is_stale(const struct firn_loaded *loaded, uint32_t number);
 /** Text of the path of a segment, for messages; room for n bytes. */
 void firn_loaded_path(const struct firn_loaded *loaded, size_t segment, char *path, size_t n);
 
+/** 0 when there is a segment in `dir`; FIRN_NOINPUT, FIRN_IO, FIRN_NOMEM. */
+int firn_cache_exists(const char *dir, struct firn_error *err);
+
 /** Numbers of the segment files in `dir`, ascending; malloc'ed. */
 int firn_list_segments(const char *dir, uint32_t **numbers, size_t *n, struct firn_error *err);
 

@@ -17,6 +17,7 @@ struct firn_segment {
     bool closed;      /* ends in a trailer and its footers are whole */
     bool broken;      /* ends in a trailer, but its footers are not whole */
     bool adopted;     /* a later segment holds its footer */
+    bool old;         /* what counts of it is being written anew: its rows are no reason not to */
     bool leaving;     /* the next roster leaves it out: all in it that counts is elsewhere */
     bool has_head;
     struct firn_head head;

@@ -34,6 +34,8 @@ static bool has(struct firn_writer *w, const uint8_t *content)
         struct firn_block b;
         if (row->place == FIRN_NO_PLACE)
             key = w->pending.key[row->row];
+        else if (w->loaded.segment[w->loaded.index.place[row->place].segment].old)
+            continue;
         else if (see_block(w, row->place, &b))
             key = w->scratch.memory + FIRN_HEADER + 4 * firn_store_bytes(b.store) +
                   (size_t)row->row * FIRN_KEY;
@@ -230,25 +232,42 @@ static bool room_for_row(struct firn_writer *w)
     return true;
 }
 
-static int add_row(struct firn_writer *w, const struct firn_record *r, struct firn_error *err)
+/* The index's place for a new row: that of its old copy, so that copies do not add up. */
+static int index_row(struct firn_writer *w, const uint8_t *content, size_t *i)
+{
+    struct firn_index *index = &w->loaded.index;
+    const struct firn_row *row;
+    size_t at = 0;
+    while ((row = firn_index_rows(index, content, &at)) != NULL)
+        if (row->place != FIRN_NO_PLACE &&
+            w->loaded.segment[index->place[row->place].segment].old) {
+            *i = (size_t)(row - index->row);
+            index->row[*i].place = FIRN_NO_PLACE;
+            index->row[*i].row = (uint32_t)w->pending.n_row;
+            return 0;
+        }
+    *i = index->n_row;
+    return firn_index_row(index, firn_key_prefix(content), FIRN_NO_PLACE,
+                          (uint32_t)w->pending.n_row);
+}
+
+static int add_row(struct firn_writer *w, const char *name, const uint8_t *content,
+                   const float *feature, struct firn_error *err)
 {
     struct firn_pending *p = &w->pending;
-    struct firn_index *index = &w->loaded.index;
-    size_t dim = w->loaded.head.dim, before = index->n_row;
+    size_t dim = w->loaded.head.dim, place;
     float most = w->loaded.head.store == FIRN_STORE_F16 ? 65504.0f : INFINITY;
     for (size_t i = 0; i < dim; i++)
-        if (!(r->feature[i] >= 0 && r->feature[i] < INFINITY && r->feature[i] <= most))
+        if (!(feature[i] >= 0 && feature[i] < INFINITY && feature[i] <= most))
             return firn_fail(err, FIRN_INTERNAL, "%s: value %zu of its feature is %g: not stored",
-                             r->name, i, (double)r->feature[i]);
-    if (!room_for_row(w) || firn_index_row(index, firn_key_prefix(r->content), FIRN_NO_PLACE,
-                                           (uint32_t)p->n_row) != 0)
+                             name, i, (double)feature[i]);
+    if (!room_for_row(w) || index_row(w, content, &place) != 0)
         return firn_fail_nomem(err, "a feature");
-    if (index->n_row == before)
-        return firn_fail(err, FIRN_DATA, "%s: its content hash starts like too many others",
-                         r->name);
-    memcpy(p->key[p->n_row], r->content, FIRN_KEY);
-    memcpy(p->value + p->n_row * dim, r->feature, dim * sizeof *p->value);
-    p->row[p->n_row++] = (uint32_t)before;
+    if (place == w->loaded.index.n_row)
+        return firn_fail(err, FIRN_DATA, "%s: its content hash starts like too many others", name);
+    memcpy(p->key[p->n_row], content, FIRN_KEY);
+    memcpy(p->value + p->n_row * dim, feature, dim * sizeof *p->value);
+    p->row[p->n_row++] = (uint32_t)place;
     return 0;
 }
 
@@ -277,7 +296,7 @@ static int add(struct firn_writer *w, const struct firn_record *r, struct firn_e
     if (r->state == FIRN_DONE && !has(w, r->content)) {
         if (!r->feature)
             return firn_fail(err, FIRN_INTERNAL, "%s: done, but there is no feature", r->name);
-        int result = add_row(w, r, err);
+        int result = add_row(w, r->name, r->content, r->feature, err);
         if (result != 0)
             return result;
     }
@@ -292,6 +311,20 @@ int firn_writer_add(struct firn_writer *w, const struct firn_record *record,
         return firn_fail(err, FIRN_USAGE, "%.100s: not a record", record->name);
     pthread_mutex_lock(&w->mutex);
     int result = add(w, record, err);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
+int firn_writer_copy(struct firn_writer *w, const struct firn_entry *entry, const float *feature,
+                     struct firn_error *err)
+{
+    int result = 0;
+    pthread_mutex_lock(&w->mutex);
+    if (feature && !has(w, entry->content))
+        result = add_row(w, entry->name, entry->content, feature, err);
+    if (result == 0 && (firn_index_entry(&w->loaded.index, entry) != 0 ||
+                        push_entry(w, firn_index_find(&w->loaded.index, entry->root, entry->name))))
+        result = firn_fail_nomem(err, "a ledger entry");
     pthread_mutex_unlock(&w->mutex);
     return result;
 }
@@ -320,13 +353,14 @@ int firn_writer_close(struct firn_writer *w, struct firn_error *err)
 {
     if (!w)
         return 0;
-    int result = firn_writer_commit(w, err);
-    if (result == 0 && w->growing != FIRN_NO_SEGMENT) {
-        result = firn_writer_close_segment(w, err);
-        if (result != 0)
-            firn_fail_in(err, result, "everything is stored, but its index is not; the next run "
-                                      "will write it");
-    }
+    int result = firn_writer_commit(w, err), closed = 0;
+    /* What is stored gets its index also when the rest finds no room. */
+    if (w->growing != FIRN_NO_SEGMENT)
+        closed = firn_writer_close_segment(w, result ? NULL : err);
+    if (result == 0 && closed != 0)
+        firn_fail_in(err, closed, "everything is stored, but its index is not; the next run "
+                                  "will write it");
+    result = result ? result : closed;
     if (result == 0)
         firn_lock_settle(w->lock);
     firn_writer_destroy(w);

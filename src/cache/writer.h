@@ -22,6 +22,20 @@ struct firn_writer;
 int firn_writer_open(struct firn_writer **out, const char *dir, const struct firn_fingerprint *fp,
                      int dim, enum firn_store store, struct firn_error *err);
 
+struct firn_disk;
+
+/** Zeros are the defaults. */
+struct firn_writer_settings {
+    bool allow_network;           /**< write to a network file system, whose locks may not lock */
+    const struct firn_disk *disk; /**< for tests; NULL: firn_disk_system */
+    uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */
+};
+
+/** firn_writer_open() with settings. */
+int firn_writer_open_with(struct firn_writer **out, const char *dir,
+                          const struct firn_fingerprint *fp, int dim, enum firn_store store,
+                          const struct firn_writer_settings *settings, struct firn_error *err);
+
 /**
  * Declares a root (absolute path, or "" for files given by name) and its class names (sorted; none
  * for a root without sub-directories); *id is for struct firn_record. Declaring it again with

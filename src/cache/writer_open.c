@@ -78,6 +78,7 @@ static int begin_cache(struct firn_writer *w, const char *dir, const struct firn
     return 0;
 }
 
+/* `want` NULL: whatever it is. */
 static int check_head(const struct firn_writer *w, const char *dir, const struct firn_head *want,
                       struct firn_error *err)
 {
@@ -87,6 +88,8 @@ static int check_head(const struct firn_writer *w, const char *dir, const struct
         return firn_fail(err, FIRN_DATA,
                          "%s: nothing is left that says what these features were made with; "
                          "move it away and begin a new cache", dir);
+    if (!want)
+        return 0;
     if (firn_fingerprint_words(&have->fp, &want->fp, "in the cache", "now", "; ", words,
                                sizeof words) > 0)
         return firn_fail(err, FIRN_CONFIG,
@@ -186,11 +189,25 @@ static int find_orphans(struct firn_writer *w, const struct firn_published *publ
     return 0;
 }
 
+/* On a network file system a lock may hold nobody off, and two writers would ruin each other. */
+static int check_file_system(const struct firn_writer *w, const char *dir, struct firn_error *err)
+{
+    const char *kind =
+        w->allow_network || !w->disk->network ? NULL : w->disk->network(w->disk->user, dir);
+    if (kind)
+        return firn_fail(err, FIRN_CANTCREATE, "%s: lies on a network file system (%s), where locks "
+                         "may not keep a second writer out; use a local disk, or "
+                         "--allow-network-fs when there is no other writer", dir, kind);
+    return 0;
+}
+
 static int open_cache(struct firn_writer *w, const char *dir, const struct firn_head *head,
                       struct firn_error *err)
 {
     struct firn_published published;
-    int result = make_dir(w, dir, err);
+    int result = head ? make_dir(w, dir, err) : firn_cache_exists(dir, err);
+    if (result == 0)
+        result = check_file_system(w, dir, err);
     if (result == 0)
         result = firn_lock(dir, &w->lock, &published, err);
     if (result == 0)
@@ -199,7 +216,7 @@ static int open_cache(struct firn_writer *w, const char *dir, const struct firn_
         return result;
     if (published.number > w->loaded.last_number)
         w->loaded.last_number = published.number;
-    if (w->loaded.cache == 0)
+    if (w->loaded.cache == 0 && head)
         result = begin_cache(w, dir, head, err);
     else if ((result = check_head(w, dir, head, err)) == 0 && find_orphans(w, &published) != 0)
         result = firn_fail_nomem(err, "a segment");
@@ -229,6 +246,31 @@ void firn_writer_destroy(struct firn_writer *w)
     free(w);
 }
 
+/* `head` NULL: an existing cache, whatever it is. */
+static int open_writer(struct firn_writer **out, const char *dir, const struct firn_head *head,
+                       const struct firn_writer_settings *settings, struct firn_error *err)
+{
+    *out = NULL;
+    struct firn_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return firn_fail_nomem(err, "the writer of a cache");
+    pthread_mutex_init(&w->mutex, NULL);
+    w->disk = settings->disk ? settings->disk : &firn_disk_system;
+    w->segment_bytes = settings->segment_bytes ? settings->segment_bytes : SEGMENT_BYTES;
+    w->allow_network = settings->allow_network;
+    w->lock = -1;
+    w->growing = w->reopen = FIRN_NO_SEGMENT;
+    w->in_scratch = FIRN_NO_PLACE;
+    w->codec = firn_codec_create();
+    int result = w->codec ? open_cache(w, dir, head, err) : firn_fail_nomem(err, "zstd");
+    if (result != 0) {
+        firn_writer_destroy(w);
+        return result;
+    }
+    *out = w;
+    return 0;
+}
+
 int firn_writer_open_with(struct firn_writer **out, const char *dir,
                           const struct firn_fingerprint *fp, int dim, enum firn_store store,
                           const struct firn_writer_settings *settings, struct firn_error *err)
@@ -237,23 +279,25 @@ int firn_writer_open_with(struct firn_writer **out, const char *dir,
     *out = NULL;
     if (dim < 1 || dim > FIRN_MAX_DIM)
         return firn_fail(err, FIRN_USAGE, "features of %d values cannot be stored", dim);
-    struct firn_writer *w = calloc(1, sizeof *w);
-    if (!w)
-        return firn_fail_nomem(err, "the writer of a cache");
-    pthread_mutex_init(&w->mutex, NULL);
-    w->disk = settings->disk ? settings->disk : &firn_disk_system;
-    w->segment_bytes = settings->segment_bytes ? settings->segment_bytes : SEGMENT_BYTES;
-    w->lock = -1;
-    w->growing = w->reopen = FIRN_NO_SEGMENT;
-    w->in_scratch = FIRN_NO_PLACE;
-    w->codec = firn_codec_create();
-    int result = w->codec ? open_cache(w, dir, &head, err) : firn_fail_nomem(err, "zstd");
+    return open_writer(out, dir, &head, settings, err);
+}
+
+int firn_writer_open_upkeep(struct firn_writer **out, const char *dir,
+                            const struct firn_writer_settings *settings, struct firn_error *err)
+{
+    int result = open_writer(out, dir, NULL, settings, err);
+    if (result != 0)
+        return result;
+    struct firn_writer *w = *out;
+    w->reopen = FIRN_NO_SEGMENT;
+    result = firn_writer_flush(w, err);
+    if (result == 0 && w->growing != FIRN_NO_SEGMENT)
+        result = firn_writer_close_segment(w, err);
     if (result != 0) {
         firn_writer_destroy(w);
-        return result;
+        *out = NULL;
     }
-    *out = w;
-    return 0;
+    return result;
 }
 
 int firn_writer_open(struct firn_writer **out, const char *dir, const struct firn_fingerprint *fp,

@@ -9,17 +9,6 @@
 #include "cache/load.h"
 #include "cache/writer.h"
 
-/** What tests may set; zeros are the defaults. */
-struct firn_writer_settings {
-    const struct firn_disk *disk; /* NULL: firn_disk_system */
-    uint64_t segment_bytes;       /* a segment of this size is closed; 0: 256 MiB */
-};
-
-/** firn_writer_open() with settings. */
-int firn_writer_open_with(struct firn_writer **out, const char *dir,
-                          const struct firn_fingerprint *fp, int dim, enum firn_store store,
-                          const struct firn_writer_settings *settings, struct firn_error *err);
-
 /** A whole block of an abandoned segment that nobody has acknowledged: it is written again. */
 struct firn_salvage {
     size_t segment; /* index into the loaded segments */
@@ -50,12 +39,14 @@ struct firn_writer {
     pthread_mutex_t mutex; /* guards everything: several stages ask, one adds */
     const struct firn_disk *disk;
     uint64_t segment_bytes;
+    bool allow_network;
     int lock;
     struct firn_loaded loaded;
     size_t growing;        /* index into loaded.segment; NO_SEGMENT when none is open */
     size_t reopen;         /* closed segment that may grow on; NO_SEGMENT when there is none */
     uint64_t reserved;     /* end of the blocks reserved for it */
     bool no_reserve;       /* the file system cannot */
+    bool quarantine;       /* segments that leave are renamed, not removed */
     struct firn_pending pending;
     struct firn_codec *codec;
     struct firn_buffer out; /* a commit */
@@ -66,6 +57,30 @@ struct firn_writer {
 
 /** Frees all, writes nothing. */
 void firn_writer_destroy(struct firn_writer *w);
+
+/**
+ * Opens the cache in `dir` to write it anew: no new photograph, and no old segment that grows. What
+ * a killed writer left is settled first. FIRN_NOINPUT: there is none.
+ */
+int firn_writer_open_upkeep(struct firn_writer **out, const char *dir,
+                            const struct firn_writer_settings *settings, struct firn_error *err);
+
+/**
+ * Takes over an entry as it is, of whatever state; `feature` (NULL: none) is stored unless a
+ * segment that is not old has it.
+ */
+int firn_writer_copy(struct firn_writer *w, const struct firn_entry *entry, const float *feature,
+                     struct firn_error *err);
+
+/** Declares all roots again, and the past runs that old segments hold. */
+int firn_writer_copy_facts(struct firn_writer *w, struct firn_error *err);
+
+/**
+ * Commits, and then lets go of the old segments: in one further commit whose roster does not name
+ * them, after which they are removed (or renamed, w->quarantine). FIRN_DATA, with nothing let go of:
+ * the only copy of a feature would go.
+ */
+int firn_writer_let_go(struct firn_writer *w, struct firn_error *err);
 
 /** Puts all that is pending into w->out, for the growing segment. FIRN_NOMEM. */
 int firn_writer_encode(struct firn_writer *w, struct firn_stamp *stamp, struct firn_error *err);

@@ -17,7 +17,8 @@ _firn()
     verb=${COMP_WORDS[1]}
     if ((COMP_CWORD == 1)) || { ((COMP_CWORD == 2)) && [[ $verb == help ]]; }; then
         mapfile -t COMPREPLY < <(compgen -W \
-            "extract ls stat show verify export why model preview bench probe bn help --help --version" \
+            "extract ls stat show verify repair compact merge export why model preview bench probe bn \
+             help --help --version" \
             -- "$cur")
         return
     fi

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * Features out of a snapshot. pread() throughout: a copy out of the page cache costs a tenth of
+ * decoding it, and a mapped file that somebody cuts, or a disk that fails, would kill the program
+ * that trains on it. Blocks are taken in the order in which they lie, so that each is decoded once.
+ */
+#include "base/error.h"
+#include "cache/reader.h"
+
+struct firn_hand {
+    struct firn_codec *codec;
+    struct firn_scratch scratch;
+    struct firn_rows rows;
+    struct firn_block block; /* the one that is in `rows` */
+    uint32_t place;          /* its place, or FIRN_NO_PLACE */
+};
+
+enum { HANDS = sizeof ((struct firn_cache *)0)->idle / sizeof ((struct firn_cache *)0)->idle[0] };
+
+static void destroy_hand(struct firn_hand *hand)
+{
+    if (!hand)
+        return;
+    firn_codec_destroy(hand->codec);
+    free(hand->scratch.memory);
+    firn_rows_fini(&hand->rows);
+    free(hand);
+}
+
+void firn_cache_destroy_hands(struct firn_cache *cache)
+{
+    for (int i = 0; i < HANDS; i++)
+        destroy_hand(atomic_exchange(cache->idle + i, NULL));
+}
+
+static struct firn_hand *take_hand(const struct firn_cache *cache)
+{
+    struct firn_cache *c = (struct firn_cache *)cache;
+    struct firn_hand *hand = NULL;
+    for (int i = 0; i < HANDS && !hand; i++)
+        if (atomic_load_explicit(c->idle + i, memory_order_relaxed))
+            hand = atomic_exchange(c->idle + i, NULL);
+    if (hand)
+        return hand;
+    hand = calloc(1, sizeof *hand);
+    if (!hand)
+        return NULL;
+    hand->place = FIRN_NO_PLACE;
+    hand->codec = firn_codec_create();
+    if (!hand->codec) {
+        destroy_hand(hand);
+        return NULL;
+    }
+    return hand;
+}
+
+static void return_hand(const struct firn_cache *cache, struct firn_hand *hand)
+{
+    struct firn_cache *c = (struct firn_cache *)cache;
+    for (int i = 0; i < HANDS; i++) {
+        struct firn_hand *none = NULL;
+        if (atomic_compare_exchange_strong(c->idle + i, &none, hand))
+            return;
+    }
+    destroy_hand(hand);
+}
+
+/* Brings the block at `place` into the hand. */
+static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_t place,
+                 struct firn_error *err)
+{
+    const struct firn_place *p = cache->loaded.index.place + place;
+    if (hand->place == place)
+        return 0;
+    hand->place = FIRN_NO_PLACE;
+    int result = firn_segment_read(cache->loaded.segment + p->segment, &p->extent, &hand->scratch,
+                                   &hand->block, err);
+    if (result == 0) {
+        result = firn_block_get_rows(hand->codec, &hand->block,
+                                     hand->scratch.memory + FIRN_HEADER, &hand->rows);
+        if (result == -2)
+            return firn_fail_nomem(err, "a block of the cache");
+        if (result != 0)
+            result = firn_fail(err, FIRN_DATA, "block at %llu is damaged: it cannot be expanded",
+                               (unsigned long long)p->extent.offset);
+    }
+    if (result == 0) {
+        hand->place = place;
+        return 0;
+    }
+    char path[512];
+    firn_loaded_path(&cache->loaded, p->segment, path, sizeof path);
+    return firn_fail_in(err, result, "%s", path);
+}
+
+/* Whether `row` of the block in the hand is that of `e`; its values then. */
+static bool take_row(const struct firn_hand *hand, uint32_t row, const uint8_t *content, float *out)
+{
+    if (row >= hand->block.count ||
+        memcmp(hand->rows.key + (size_t)row * FIRN_KEY, content, FIRN_KEY) != 0)
+        return false;
+    firn_rows_values(&hand->rows, &hand->block, row, out);
+    return true;
+}
+
+/* A feature from the first of its candidate rows that is whole. */
+static int search(const struct firn_cache *cache, struct firn_hand *hand, const uint8_t *content,
+                  const char *name, float *out, struct firn_error *err)
+{
+    const struct firn_row *row;
+    struct firn_error why = {0};
+    size_t at = 0;
+    while ((row = firn_index_rows(&cache->loaded.index, content, &at)) != NULL)
+        if (grasp(cache, hand, row->place, &why) == 0 && take_row(hand, row->row, content, out))
+            return 0;
+    if (why.code == FIRN_NOMEM || why.code == FIRN_IO)
+        return firn_fail(err, why.code, "%s", why.text);
+    return firn_fail(err, FIRN_DATA, "%s: its feature cannot be read: %.600s; run firn extract "
+                     "again to compute it anew", name, why.code ? why.text : "it is missing");
+}
+
+int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[32], float *out,
+                          struct firn_error *err)
+{
+    size_t at = 0;
+    if (!firn_index_rows(&cache->loaded.index, content, &at))
+        return firn_fail(err, FIRN_NOINPUT, "%s: has no feature of these contents",
+                         cache->loaded.dir);
+    struct firn_hand *hand = take_hand(cache);
+    if (!hand)
+        return firn_fail_nomem(err, "a feature");
+    int result = search(cache, hand, content, "contents", out, err);
+    return_hand(cache, hand);
+    return result;
+}
+
+/* One of the features asked for. */
+struct wish {
+    struct firn_spot spot;
+    size_t i; /* where it goes */
+};
+
+static int compare_wishes(const void *a, const void *b)
+{
+    const struct wish *x = a, *y = b;
+    if (x->spot.place != y->spot.place)
+        return x->spot.place < y->spot.place ? -1 : 1;
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+static int grant(const struct firn_cache *cache, struct wish *wish, size_t n, float *out,
+                 struct firn_error *err)
+{
+    struct firn_hand *hand = take_hand(cache);
+    size_t sorted = 1;
+    int result = hand ? 0 : firn_fail_nomem(err, "a list of features");
+    while (sorted < n && compare_wishes(wish + sorted - 1, wish + sorted) < 0)
+        sorted++;
+    if (sorted < n)
+        qsort(wish, n, sizeof *wish, compare_wishes);
+    for (size_t k = 0; k < n && result == 0; k++) {
+        const struct firn_entry *e = firn_cache_entry(cache, wish[k].spot.photo);
+        float *to = out + wish[k].i * cache->loaded.head.dim;
+        if (grasp(cache, hand, wish[k].spot.place, NULL) != 0 ||
+            !take_row(hand, wish[k].spot.row, e->content, to))
+            result = search(cache, hand, e->content, e->name, to, err);
+    }
+    if (hand)
+        return_hand(cache, hand);
+    return result;
+}
+
+int firn_cache_features(const struct firn_cache *cache, const size_t *index, size_t n, float *out,
+                        struct firn_error *err)
+{
+    struct wish *wish = malloc((n + 1) * sizeof *wish);
+    int result = wish ? 0 : firn_fail_nomem(err, "a list of features");
+    for (size_t i = 0; i < n && result == 0; i++) {
+        size_t at = 0;
+        if (index[i] >= cache->loaded.index.n_entry) {
+            result = firn_fail(err, FIRN_USAGE, "photograph %zu: there are only %zu", index[i],
+                               cache->loaded.index.n_entry);
+            break;
+        }
+        const struct firn_entry *e = firn_cache_entry(cache, index[i]);
+        const struct firn_row *row =
+            e->state == FIRN_DONE ? firn_index_rows(&cache->loaded.index, e->content, &at) : NULL;
+        if (row)
+            wish[i] = (struct wish){{(uint32_t)index[i], row->place, row->row}, i};
+        else
+            result = firn_fail(err, FIRN_NOINPUT, "%s: has no feature (%s)", e->name,
+                               e->state == FIRN_DONE   ? "lost to damage"
+                               : e->state == FIRN_GONE ? "gone"
+                                                       : e->reason);
+    }
+    if (result == 0)
+        result = grant(cache, wish, n, out, err);
+    free(wish);
+    return result;
+}
+
+/* row NULL: first, first + 1, ... */
+static int gather(const struct firn_cache *cache, const int64_t *row, size_t first, size_t n,
+                  float *out, struct firn_error *err)
+{
+    struct wish *wish = malloc((n + 1) * sizeof *wish);
+    int result = wish ? 0 : firn_fail_nomem(err, "a list of features");
+    for (size_t i = 0; i < n && result == 0; i++) {
+        uint64_t r = row ? (uint64_t)row[i] : first + i;
+        if (r < cache->stat.records)
+            wish[i] = (struct wish){cache->spot[r], i};
+        else
+            result = firn_fail(err, FIRN_USAGE, "row %lld: there are only %zu", (long long)r,
+                               cache->stat.records);
+    }
+    if (result == 0)
+        result = grant(cache, wish, n, out, err);
+    free(wish);
+    return result;
+}
+
+int firn_cache_gather(const struct firn_cache *cache, const int64_t *row, size_t n, float *out,
+                      struct firn_error *err)
+{
+    return gather(cache, row, 0, n, out, err);
+}
+
+int firn_cache_range(const struct firn_cache *cache, size_t first, size_t n, float *out,
+                     struct firn_error *err)
+{
+    return gather(cache, NULL, first, n, out, err);
+}

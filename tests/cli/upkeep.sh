@@ -1,0 +1,31 @@
+# Compact, repair and merge.
+quiet samples photos 3
+quiet extract -o cache photos
+rm photos/ring/ring-01.jpg
+quiet extract -o cache photos
+try firn compact cache
+try firn compact cache
+try firn verify cache
+firn ls --all cache | grep -c done
+# Two halves and a third cache that overlaps.
+quiet extract -o a photos/circle/circle-01.jpg photos/square/square-02.jpg
+quiet extract -o b photos/square/square-02.jpg photos/ring/ring-02.jpg
+try firn merge both a b
+try firn merge both a b
+try firn ls both
+quiet extract --resize 80 -o other photos
+try firn merge both other
+try firn merge both nothing
+try firn merge both
+# Damage.
+largest=$(find cache -name 'seg*' -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+try firn repair cache
+overwrite "$largest" 9000 'damage'
+firn repair cache 2>&1 | sed 's/byte [0-9]*/byte N/; s|^firn: DIR/.*:|PATH:|; s/^firn: .*photos.*jpg/PATH/' | sort -u
+try firn repair --requeue cache
+firn repair --yes --requeue --json cache 2>/dev/null | sed 's/[1-9][0-9]*/N/g'
+try firn verify cache
+find cache -name '*.damaged' | sed 's/[0-9]//g'
+quiet extract -o cache photos
+firn stat cache | grep photographs
+try firn repair /nonexistent
