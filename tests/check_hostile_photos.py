@@ -8,6 +8,7 @@ outside sanitizers, 320 MiB of memory (256 for the decoder, the rest for file an
 """
 import io
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -211,14 +212,17 @@ def others():
 def run(path):
     with open(path + ".list", "w", encoding="ascii") as listed:
         listed.write(path + "\n")
-    with open(path + ".list", "rb") as listed:
+    with open(path + ".list", "rb") as listed, tempfile.TemporaryFile() as told:
         child = subprocess.Popen([DUMP, "27", "24"], stdin=listed, stdout=subprocess.PIPE,
-                                 stderr=subprocess.DEVNULL)
+                                 stderr=told)
         out = child.stdout.read()
         _, status, use = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
+        told.seek(0)
+        peak = re.search(rb"VmHWM:\s*(\d+) kB", told.read())
     os.unlink(path + ".list")
-    return child.returncode, out[0] if out else None, use.ru_utime + use.ru_stime, use.ru_maxrss >> 10
+    mebibytes = int(peak[1]) >> 10 if peak else 0
+    return child.returncode, out[0] if out else None, use.ru_utime + use.ru_stime, mebibytes
 
 
 def main():

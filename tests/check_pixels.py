@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pixels_util import DUMP, Files, compare, dump, np, picture, pillow_jpeg, versions
+from pixels_util import DUMP, Files, compare, dump, np, picture, pillow_jpeg, rng, versions
 
 CJPEG = shutil.which("cjpeg")
 SPECS = [(256, 224), (232, 224), (64, 61), (37, 224)]

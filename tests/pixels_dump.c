@@ -50,6 +50,18 @@ static int dump(struct firn_decoder *decoder, const char *path, uint8_t *rgb, si
     return 0;
 }
 
+/* The most memory that this program has had; what wait4() tells includes the caller's, before exec. */
+static void tell_peak(void)
+{
+    char line[256];
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            fprintf(stderr, "%s", line);
+    if (status)
+        fclose(status);
+}
+
 int main(int argc, char **argv)
 {
     const int level = argc < 3 ? -1 : firn_cpu_choose(argc > 3 ? argv[3] : NULL);
@@ -73,6 +85,7 @@ int main(int argc, char **argv)
         path[strcspn(path, "\n")] = 0;
         rc = dump(decoder, path, rgb, rgb_size);
     }
+    tell_peak();
     free(rgb);
     firn_decoder_destroy(decoder);
     return rc;
