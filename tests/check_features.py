@@ -5,7 +5,7 @@
     check_features.py FEATURES_DUMP [all | FAMILY...]
 
 Families of torchvision with seeded random weights and BatchNorm statistics far from 0 and 1: three
-of them, all ten, or those named. With FIRN_DATA also its trained ResNet-18 on its photographs.
+of them, all ten (with three kinds of gains), or those named. With FIRN_DATA also its trained ResNet-18 on its photographs.
 """
 import os
 import subprocess
@@ -27,12 +27,14 @@ ALL = QUICK + ["resnet34", "resnet101", "resnet152", "resnext101_32x8d", "resnex
                "wide_resnet50_2", "wide_resnet101_2"]
 BOUND_FAMILY = 3e-5  # max abs difference / rms of the features
 BOUND_TRAINED = 1.5e-5
+TIMES_TORCH = 8  # torch's own error, where that says more
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
 dump = sys.argv[1]
 everything = sys.argv[2:] == ["all"]
 families = ALL if everything else sys.argv[2:] or QUICK
+kinds = ("small", "trained", "near 1") if everything else ("small",)
 failed = False
 
 
@@ -65,27 +67,44 @@ def tensor(crops):
     return pixels.float().div(255).sub_(MEAN).div_(STD)
 
 
-def random_network(family, images):
+def gain(name, net, gains):
+    """Range of the gains of a BatchNorm layer."""
+    last = name.endswith("bn3" if hasattr(net.layer1[0], "conv3") else "bn2")
+    if gains == "small":
+        return (0.1, 0.5) if last else (0.5, 1.5)
+    if gains == "near 1":
+        return 0.5, 1.5
+    if last and name.startswith(f"layer4.{len(net.layer4) - 1}."):
+        return 1.5, 2.7
+    if "downsample" in name:
+        return 0.05, 0.5
+    return (0.1, 0.7) if last else (0.15, 0.5)
+
+
+def random_network(family, images, gains):
     """
-    Default weights; BatchNorm measured on `images`, then moved away from what was measured. The
-    last gain of a block is small, as it is in trained networks: with gains near 1 the errors of
-    any two implementations, torch's two among them, grow from block to block.
+    Default weights; BatchNorm measured on `images`, then moved away from what was measured.
+
+    Random weights make no trained network: errors grow from block to block, torch's own too, by how
+    much depends on the gains. "small": the branch of a block is small beside what it is added to;
+    torch then errs as it does with trained weights, about 5e-6, and the stated bound holds.
+    "trained": gains drawn from where those of torchvision's trained ResNet-18 lie; "near 1": all
+    around 1. There torch itself errs by up to 3e-4 in the deep families, and firn, whose transforms
+    of maps cost a few bits, is held to a multiple of that.
     """
     torch.manual_seed(sum(map(ord, family)))
     net = getattr(torchvision.models, family)(weights=None)
-    for name, m in net.named_modules():
-        if isinstance(m, torch.nn.BatchNorm2d):
-            last = name.endswith("bn3" if hasattr(net.layer1[0], "conv3") else "bn2")
-            m.weight.data.uniform_(0.1, 0.5) if last else m.weight.data.uniform_(0.5, 1.5)
-            m.bias.data.normal_(0, 0.2)
-            m.momentum = 1.0
+    layers = {n: m for n, m in net.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    for name, m in layers.items():
+        m.weight.data.uniform_(*gain(name, net, gains))
+        m.bias.data.normal_(*((-0.1, 0.15) if gains == "trained" else (0, 0.2)))
+        m.momentum = 1.0
     net.train()
     with torch.no_grad():
         net(images)
-    for m in net.modules():
-        if isinstance(m, torch.nn.BatchNorm2d):
-            m.running_mean += m.running_var.sqrt() * torch.randn_like(m.running_mean) * 0.2
-            m.running_var *= torch.empty_like(m.running_var).uniform_(0.6, 1.6)
+    for m in layers.values():
+        m.running_mean += m.running_var.sqrt() * torch.randn_like(m.running_mean) * 0.2
+        m.running_var *= torch.empty_like(m.running_var).uniform_(0.6, 1.6)
     return net
 
 
@@ -102,7 +121,7 @@ def features_firn(path, crops, *options):
     return np.frombuffer(raw, "<f4").reshape(len(crops), -1)
 
 
-def compare(name, net, path, crops, bound):
+def compare(name, net, path, crops, bound, times_torch=0):
     """All batch sizes must agree to the bit, all instruction sets to the bound."""
     global failed
     images = tensor(crops)
@@ -113,6 +132,7 @@ def compare(name, net, path, crops, bound):
     to_single = np.abs(got - single).max() / rms
     to_double = np.abs(got - double).max() / rms
     own = np.abs(single - double).max() / rms
+    bound = max(bound, times_torch * own)
     good = max(to_single, to_double) <= bound
     text = f"{name}: {len(crops)} crops, to torch float32 {to_single:.2e}, to float64 " \
            f"{to_double:.2e} (torch's own {own:.2e}, bound {bound:.1e})"
@@ -131,11 +151,12 @@ data = os.environ.get("FIRN_DATA")
 torch.set_num_threads(max(1, len(os.sched_getaffinity(0))))
 crops = drawn(3) + (photographs(data, 51) if data and everything else [])
 with tempfile.TemporaryDirectory() as folder:
-    for family in families:
+    for family, gains in [(f, g) for f in families for g in kinds]:
         path = os.path.join(folder, family + ".pth")
-        net = random_network(family, tensor(crops))
+        net = random_network(family, tensor(crops), gains)
         torch.save(net.state_dict(), path)
-        compare(family, net, path, crops, BOUND_FAMILY)
+        compare(f"{family}, gains {gains}", net, path, crops, BOUND_FAMILY,
+                0 if gains == "small" else TIMES_TORCH)
         os.remove(path)
 trained = data and Path(data, "weights/resnet18_imagenet_like.pth")
 if trained and trained.exists():
