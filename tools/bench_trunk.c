@@ -4,6 +4,25 @@
 
 #include "bench.h"
 
+/* The figures that runs and layers share; they end the object. */
+static void rates_json(struct firn_json *j, double direct_gflop, double executed_gflop,
+                       const struct firn_bench_rates *r)
+{
+    firn_json_number(j, "direct_gflop", direct_gflop);
+    firn_json_number(j, "executed_gflop", executed_gflop);
+    firn_json_number(j, "direct_gflops", r->direct_gflops);
+    firn_json_number(j, "executed_gflops", r->executed_gflops);
+    firn_json_number(j, "percent_of_peak", r->percent_of_peak);
+    firn_json_number(j, "ratio_to_direct_roof", r->ratio_to_direct_roof);
+    firn_json_end_object(j);
+}
+
+static void rates_text(const struct firn_bench_rates *r)
+{
+    printf(" %13.1f %9.1f %7.0f%%  x %.2f\n", r->direct_gflops, r->executed_gflops,
+           r->percent_of_peak, r->ratio_to_direct_roof);
+}
+
 static void layers_json(struct firn_json *j, const struct firn_bench_trunk *t)
 {
     firn_json_array(j, "layers");
@@ -14,10 +33,10 @@ static void layers_json(struct firn_json *j, const struct firn_bench_trunk *t)
         firn_json_string(j, "algorithm", l->algorithm);
         firn_json_int(j, "count", l->count);
         firn_json_number(j, "ms_per_image", l->ms_per_image);
-        firn_json_number(j, "direct_gflop", l->direct_gflop);
-        firn_json_number(j, "executed_gflop", l->executed_gflop);
-        firn_json_number(j, "percent_of_peak", l->percent_of_peak);
-        firn_json_end_object(j);
+        firn_json_number(j, "input_ms", l->input_ms);
+        firn_json_number(j, "products_ms", l->products_ms);
+        firn_json_number(j, "output_ms", l->output_ms);
+        rates_json(j, l->direct_gflop, l->executed_gflop, &l->rates);
     }
     firn_json_end_array(j);
 }
@@ -42,13 +61,7 @@ static void tell_json(struct firn_json *j, const struct firn_bench_trunk *t)
         firn_json_int(j, "threads", r->threads);
         firn_json_number(j, "ms_per_image", r->ms_per_image);
         firn_json_number(j, "best_ms_per_image", r->best_ms_per_image);
-        firn_json_number(j, "direct_gflop", t->direct_gflop);
-        firn_json_number(j, "executed_gflop", t->executed_gflop);
-        firn_json_number(j, "direct_gflops", r->direct_gflops);
-        firn_json_number(j, "executed_gflops", r->executed_gflops);
-        firn_json_number(j, "percent_of_peak", r->percent_of_peak);
-        firn_json_number(j, "ratio_to_direct_roof", r->ratio_to_direct_roof);
-        firn_json_end_object(j);
+        rates_json(j, t->direct_gflop, t->executed_gflop, &r->rates);
     }
     firn_json_end_array(j);
     layers_json(j, t);
@@ -66,19 +79,21 @@ static void tell_text(const struct firn_bench_trunk *t)
     printf("  memory  %s of weights, %s for each thread\n",
            firn_cli_bytes(weights, (double)t->weight_bytes),
            firn_cli_bytes(worker, (double)t->worker_bytes));
-    printf("\n  batch threads  ms/image  best  direct GFLOPS  executed  of peak  direct roof\n");
+    static const char rates[] = "direct GFLOPS  executed  of peak  direct roof";
+    printf("\n  %-44s %10s %8s  %s\n", "batch x threads", "ms/image", "best", rates);
     for (int i = 0; i < t->n_runs; i++) {
         const struct firn_bench_run *r = &t->run[i];
-        printf("  %5d %7d  %8.2f %6.2f %13.1f %9.1f %7.0f%%  x %.2f\n", r->batch, r->threads,
-               r->ms_per_image, r->best_ms_per_image, r->direct_gflops, r->executed_gflops,
-               r->percent_of_peak, r->ratio_to_direct_roof);
+        printf("  %5d x %-36d %10.3f %8.3f", r->batch, r->threads, r->ms_per_image,
+               r->best_ms_per_image);
+        rates_text(&r->rates);
     }
-    printf("\n  %-24s %-16s %5s %9s %13s %9s %8s\n", "layers", "algorithm", "count", "ms/image",
-           "direct GFLOP", "executed", "of peak");
+    printf("\n  %-22s %-15s %5s %10s %8s  %s\n", "layers", "algorithm", "count", "ms/image",
+           "products", rates);
     for (int i = 0; i < t->n_layers; i++) {
         const struct firn_bench_layer *l = &t->layer[i];
-        printf("  %-24s %-16s %5d %9.3f %13.3f %9.3f %7.0f%%\n", l->name, l->algorithm, l->count,
-               l->ms_per_image, l->direct_gflop, l->executed_gflop, l->percent_of_peak);
+        printf("  %-22s %-15s %5d %10.3f %8.3f", l->name, l->algorithm, l->count, l->ms_per_image,
+               l->products_ms);
+        rates_text(&l->rates);
     }
 }
 

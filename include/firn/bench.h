@@ -22,16 +22,21 @@ struct firn_bench_trunk_spec {
     double seconds;             /**< how long each run measures [1] */
 };
 
+/** What a time per image means. */
+struct firn_bench_rates {
+    double direct_gflops;        /**< operations of the plain convolutions per second */
+    double executed_gflops;      /**< operations really done per second */
+    double percent_of_peak;      /**< executed, of threads * peak */
+    double ratio_to_direct_roof; /**< time of the plain convolutions at peak / own time */
+};
+
 /** One batch size with one number of threads, each thread with a batch of its own. */
 struct firn_bench_run {
     int batch, threads;
     double ms_per_image;         /**< median batch time / batch / threads */
     double best_ms_per_image;    /**< of the fastest batch */
     double cpu_ms_per_image;     /**< median of the processor's time, other programs' left out */
-    double direct_gflops;        /**< operations of the plain convolutions per second */
-    double executed_gflops;      /**< operations really done per second */
-    double percent_of_peak;      /**< executed, of threads * peak */
-    double ratio_to_direct_roof; /**< time of the plain convolutions at peak / own time */
+    struct firn_bench_rates rates;
 };
 
 /** All layers of one shape, in the 1-thread run of the largest batch. */
@@ -43,9 +48,7 @@ struct firn_bench_layer {
     double input_ms, products_ms, output_ms; /**< parts of it; 0 where there are none */
     double direct_gflop;    /**< per image, all of them together; 0 for passes over maps */
     double executed_gflop;  /**< per image */
-    double direct_gflops, executed_gflops; /**< per second */
-    double percent_of_peak; /**< executed */
-    double ratio_to_direct_roof; /**< time of the plain convolutions at peak / own time */
+    struct firn_bench_rates rates;
 };
 
 struct firn_bench_trunk {

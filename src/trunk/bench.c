@@ -148,22 +148,24 @@ static int measure(struct bench *b, const int *batch, int threads, struct firn_e
     return status;
 }
 
+static struct firn_bench_rates rates(double direct_gflop, double executed_gflop, double ms,
+                                     double peak)
+{
+    double direct = direct_gflop / ms * 1e3, executed = executed_gflop / ms * 1e3;
+    return (struct firn_bench_rates){direct, executed, 100 * executed / peak, direct / peak};
+}
+
 static void derive(struct firn_bench_trunk *out)
 {
     double peak = out->fma_peak_gflops;
     for (int i = 0; i < out->n_runs; i++) {
         struct firn_bench_run *r = &out->run[i];
-        r->direct_gflops = out->direct_gflop / r->ms_per_image * 1e3;
-        r->executed_gflops = out->executed_gflop / r->ms_per_image * 1e3;
-        r->percent_of_peak = 100 * r->executed_gflops / (peak * r->threads);
-        r->ratio_to_direct_roof = r->direct_gflops / (peak * r->threads);
+        r->rates = rates(out->direct_gflop, out->executed_gflop, r->ms_per_image,
+                         peak * r->threads);
     }
     for (int i = 0; i < out->n_layers; i++) {
         struct firn_bench_layer *l = &out->layer[i];
-        l->direct_gflops = l->direct_gflop / l->ms_per_image * 1e3;
-        l->executed_gflops = l->executed_gflop / l->ms_per_image * 1e3;
-        l->percent_of_peak = 100 * l->executed_gflops / peak;
-        l->ratio_to_direct_roof = l->direct_gflops / peak;
+        l->rates = rates(l->direct_gflop, l->executed_gflop, l->ms_per_image, peak);
     }
 }
 

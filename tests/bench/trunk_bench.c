@@ -26,14 +26,14 @@ int main(int argc, char **argv)
         const struct firn_bench_run *r = &b.run[i];
         printf("batch %2d threads %d: %7.2f ms/image (best %7.2f, cpu %7.2f), %5.1f%% of peak, "
                "ratio %.2f\n", r->batch, r->threads, r->ms_per_image, r->best_ms_per_image,
-               r->cpu_ms_per_image, r->percent_of_peak, r->ratio_to_direct_roof);
+               r->cpu_ms_per_image, r->rates.percent_of_peak, r->rates.ratio_to_direct_roof);
     }
     for (int i = 0; i < b.n_layers; i++) {
         const struct firn_bench_layer *l = &b.layer[i];
         printf("%-32s %-16s x%-2d %7.3f ms (%6.3f %6.3f %6.3f) %7.3f of %7.3f GFLOP %5.1f%% "
                "ratio %.2f\n", l->name, l->algorithm, l->count, l->ms_per_image, l->input_ms,
                l->products_ms, l->output_ms, l->executed_gflop, l->direct_gflop,
-               l->percent_of_peak, l->ratio_to_direct_roof);
+               l->rates.percent_of_peak, l->rates.ratio_to_direct_roof);
     }
     return 0;
 }
