@@ -91,14 +91,11 @@ static int find_distinct(struct batches *x, struct firn_error *err)
 static void make_fingerprint(struct batches *x)
 {
     struct firn_fingerprint *fp = &x->engine.fp;
-    struct firn_hasher h;
-    uint8_t digest[FIRN_HASH_SIZE];
+    uint64_t sum[4] = {0};
     char set[65];
-    firn_hash_init(&h);
     for (size_t i = 0; i < x->n; i++)
-        firn_hash_update(&h, x->distinct[i].content, sizeof x->distinct[i].content);
-    firn_hash_final(&h, digest);
-    firn_hex(digest, sizeof digest, set);
+        firn_bn_set_add(sum, x->distinct[i].content);
+    firn_hex((const uint8_t *)sum, sizeof sum, set);
     snprintf(fp->part[FIRN_PART_BATCHNORM], sizeof fp->part[0],
              "mode=batch batch=%d seed=%llu photographs=%zu set=%s", x->size,
              (unsigned long long)x->seed, x->n, set);
@@ -113,8 +110,8 @@ static int open_cache(struct batches *x, struct firn_error *err)
     int status = firn_writer_open(&x->writer, o->cache, &x->engine.fp,
                                   firn_layered_dim(x->engine.layered), o->store, err);
     if (status == -FIRN_CONFIG)
-        return firn_fail_in(err, status, "batches are made of the whole set, so photographs that "
-                            "were added or removed need a new cache");
+        return firn_fail_in(err, status, "the batches are others (they are made of the whole "
+                            "set: photographs added or removed need a new cache)");
     x->root = calloc(roots->n + 1, sizeof *x->root);
     if (!status && !x->root)
         status = firn_fail_nomem(err, "directories");

@@ -227,7 +227,8 @@ static int prepare(struct extraction *x, struct firn_error *err)
     x->unix_time = time(NULL);
     if ((status = check_options(o, err)) ||
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
-        (status = firn_roots_refuse(&x->roots, o->cache, err)) || (status = firn_recipe_open(&x->recipe, o, err)) ||
+        (status = firn_roots_refuse(&x->roots, o->cache, err)) ||
+        (status = firn_recipe_open(&x->recipe, o, err)) ||
         (status = open_cache(x, err)))
         return status;
     return build_line(x, err);

@@ -72,7 +72,8 @@ def read(path):
     out = {}
     for name, entry in header.items():
         begin, end = (8 + size + o for o in entry["data_offsets"])
-        out[name] = torch.from_numpy(numpy.frombuffer(raw[begin:end], "<f4").copy())
+        numbers = numpy.frombuffer(raw[begin:end], "<f4").reshape(entry["shape"])
+        out[name] = torch.from_numpy(numbers.copy())
     return out, meta
 
 
@@ -209,8 +210,26 @@ def check_sequential():
     check_features("sequential", features_firn(path), expected)
 
 
+def check_apply():
+    """The whole checkpoint: torch takes it, firn makes the same features of it."""
+    path = t.dir / "sequential.safetensors"
+    whole = t.dir / "whole.safetensors"
+    t.run("bn", "apply", "-q", "-m", weights, "-o", whole, path)
+    stats, (tensors, _) = read(path)[0], read(whole)
+    net = torchvision.models.resnet18()
+    net.load_state_dict(torch.load(weights, map_location="cpu"))
+    expected = {k: v for k, v in net.state_dict().items() if "num_batches" not in k}
+    expected.update(stats)
+    t.check(expected.keys() == tensors.keys() and all(
+        torch.equal(v, tensors[k]) for k, v in expected.items()), "the checkpoint's tensors")
+    models = [json.loads(t.run("model", "--json", m)) for m in (weights, whole)]
+    t.check(models[0]["trunk_hash"] == models[1]["trunk_hash"], "the checkpoint's trunk")
+    t.check(models[0]["batchnorm_hash"] != models[1]["batchnorm_hash"], "its statistics")
+
+
 check_cumulative()
 check_ema()
 check_population()
 check_sequential()
+check_apply()
 t.end()

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct firn_verb *const verbs[] = {
-    &firn_verb_bn_estimate, &firn_verb_bn_merge,
+    &firn_verb_bn_estimate, &firn_verb_bn_merge, &firn_verb_bn_apply, &firn_verb_bn_diff,
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 

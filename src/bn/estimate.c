@@ -52,15 +52,8 @@ void firn_bn_tell(struct firn_bn_run *r, uint64_t photographs, uint64_t total, i
 
 void firn_bn_use(struct firn_bn_run *r, const struct firn_bn_photo *photo)
 {
-    unsigned __int128 carry = 0;
     r->result.photographs++;
-    for (int i = 0; i < 4; i++) {
-        uint64_t word;
-        memcpy(&word, photo->content + 8 * i, 8);
-        carry += (unsigned __int128)r->set[i] + word;
-        r->set[i] = (uint64_t)carry;
-        carry >>= 64;
-    }
+    firn_bn_set_add(r->set, photo->content);
 }
 
 void firn_bn_settle(struct firn_bn_run *r, int conv, const double *mean, const double *var,

@@ -217,6 +217,18 @@ void firn_bn_photos_clear(struct firn_bn_photos *l)
     *l = (struct firn_bn_photos){0};
 }
 
+void firn_bn_set_add(uint64_t set[4], const uint8_t content[32])
+{
+    unsigned __int128 carry = 0;
+    for (int i = 0; i < 4; i++) {
+        uint64_t word;
+        memcpy(&word, content + 8 * i, 8);
+        carry += (unsigned __int128)set[i] + word;
+        set[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+}
+
 void firn_bn_photo_fail(struct firn_bn_photo *photo, enum firn_state state, const char *reason)
 {
     if (photo->state)

@@ -49,6 +49,9 @@ void firn_bn_photos_shuffle(struct firn_bn_photos *list, uint64_t seed);
 /** Drops photographs with the contents of their predecessor; for a list sorted by rank. */
 void firn_bn_photos_unite(struct firn_bn_photos *list);
 
+/** Adds a content to the sum of a set's, modulo 2^256: the identity of a set in any order. */
+void firn_bn_set_add(uint64_t set[4], const uint8_t content[32]);
+
 /** A photograph's failure, once; the reason is copied. Reported by firn_bn_photos_report(). */
 void firn_bn_photo_fail(struct firn_bn_photo *photo, enum firn_state state, const char *reason);
 

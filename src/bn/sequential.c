@@ -367,7 +367,7 @@ static int sequential(struct sequential *s, struct firn_error *err)
         use_norms(s, s->pass);
         if (s->pass + 1 < passes)
             save(s);
-        firn_bn_tell(r, r->photos.n, r->photos.n, s->pass + 1, passes, s->pass + 1 == passes);
+        firn_bn_tell(r, r->photos.n, r->photos.n, s->pass + 1, passes, true);
     }
     if (!status)
         unlink(s->partial);

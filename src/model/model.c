@@ -169,6 +169,11 @@ void firn_model_layer(const struct firn_model *model, int i, struct firn_model_l
     *layer = model->network.net.conv[i].shape;
 }
 
+const struct firn_network *firn_model_network(const struct firn_model *model)
+{
+    return &model->network;
+}
+
 const struct firn_net *firn_model_net(const struct firn_model *model)
 {
     return &model->network.net;

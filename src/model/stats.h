@@ -68,6 +68,9 @@ int firn_stats_write(struct firn_stats *stats, const char *path, struct firn_err
 int firn_stats_match(const struct firn_stats *stats, const struct firn_model *model,
                      const char *where, struct firn_error *err);
 
+/** The parameters by name; lives as long as the model. */
+const struct firn_network *firn_model_network(const struct firn_model *model);
+
 /** The model normalises with these from now on; they have been matched. */
 void firn_model_adopt(struct firn_model *model, const struct firn_stats *stats);
 

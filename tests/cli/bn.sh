@@ -1,0 +1,61 @@
+quiet samples photos 4
+# shellcheck disable=SC2086 # options
+estimate()
+{
+    try firn bn estimate -m $model $small "$@"
+}
+try firn bn
+try firn bn guess
+try firn bn estimate -m $model photos
+estimate -o s.safetensors photos
+estimate -o c.safetensors --method cumulative -b 4 photos
+estimate -o p1 --method population -b 4 --shard 1/2 photos
+estimate -o p2 --method population -b 4 --shard 2/2 photos
+try firn bn merge -o p.safetensors p1
+try firn bn merge -o p.safetensors p2 p1
+estimate -o q.safetensors --method population -b 4 photos
+try cmp p.safetensors q.safetensors
+try firn bn merge -o x.safetensors s.safetensors
+estimate -o x --shard 1/2 photos
+estimate -o x --method ema --momentum 2 photos
+estimate -o x --method population --shard 3/2 photos
+estimate -o x nowhere
+echo "features with them, and what is refused"
+extract -o cache --bn s.safetensors photos
+try firn why cache $model
+try firn extract -q -m $model -o other --bn s.safetensors photos
+try firn extract -q -m untrained:resnet18:1 -o other --bn s.safetensors photos
+try firn extract -q -m untrained:resnet34 -o other --bn s.safetensors photos
+try firn bn apply -m $model -o whole.safetensors s.safetensors
+try firn extract -q -m $model -o other --bn whole.safetensors photos
+try firn extract -q -m $model -o other --bn missing.safetensors photos
+size=$(wc -c <s.safetensors)
+overwrite s.safetensors $((size - 1)) '@'
+try firn bn diff s.safetensors s.safetensors
+overwrite s.safetensors $((size - 1)) "$(printf '\277')"
+try firn bn diff s.safetensors s.safetensors
+overwrite s.safetensors $((size - 2)) "$(printf '\300\177')"
+try firn bn diff s.safetensors s.safetensors
+echo "batches"
+# shellcheck disable=SC2086 # options
+batches()
+{
+    try firn extract -m $model $small -o batches --bn "$@"
+}
+batches batch:0 photos
+batches batch:5 photos
+batches batch:5 photos
+batches batch:5:7 photos
+rm photos/ring/ring-01.jpg
+batches batch:5 photos
+rm -r batches
+mkdir one
+mv photos/ring one
+batches batch:5 one
+estimate -o x.safetensors one
+echo "differences"
+try firn bn diff p.safetensors q.safetensors
+try firn bn diff whole.safetensors untrained:resnet50
+firn bn diff --json --svg d.svg c.safetensors p.safetensors | tr , '\n' | grep -c '"layer":'
+head -c 4 d.svg
+echo
