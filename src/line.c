@@ -96,7 +96,7 @@ static void configure(struct firn_line *l, const struct firn_recipe *recipe,
         .in = r[FIRN_READ], .out = r[FIRN_DECODE], .board = board, .arena = l->arena};
     l->decode = (struct firn_decode_config){
         .in = r[FIRN_DECODE], .out = r[FIRN_INFER], .board = board, .writer = writer,
-        .twins = l->twins, .spec = recipe->spec, .cpu = recipe->cpu};
+        .twins = l->twins, .spec = recipe->spec, .whole = recipe->whole, .cpu = recipe->cpu};
     l->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = recipe->trunk,
         .batch = l->progress.batch};
@@ -169,6 +169,7 @@ void firn_line_report(struct firn_line *l)
     p->reused = board->reused;
     p->skipped = board->skipped;
     p->corrupt = board->corrupt;
+    p->turned = board->turned;
     p->bytes_read = board->bytes_read;
     p->seconds = (double)(firn_now_ns() - l->began) * 1e-9;
     find_slowest(l);

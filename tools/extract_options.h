@@ -14,7 +14,7 @@
 struct firn_extract_args {
     struct firn_extract_options options;
     const char *bn;
-    int store, io, memory;
+    int store, io, memory, exif, decode;
     struct firn_opt table[FIRN_EXTRACT_OPTS];
 };
 
