@@ -96,7 +96,7 @@ static void configure(struct firn_line *l, const struct firn_recipe *recipe,
         .in = r[FIRN_READ], .out = r[FIRN_DECODE], .board = board, .arena = l->arena};
     l->decode = (struct firn_decode_config){
         .in = r[FIRN_DECODE], .out = r[FIRN_INFER], .board = board, .writer = writer,
-        .twins = l->twins, .spec = recipe->spec, .whole = recipe->whole, .cpu = recipe->cpu};
+        .twins = l->twins, .spec = recipe->spec, .cpu = recipe->cpu};
     l->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = recipe->trunk,
         .batch = l->progress.batch};
@@ -122,6 +122,8 @@ int firn_line_open(struct firn_line *l, const struct firn_extract_options *optio
     if (status)
         return status;
     configure(l, recipe, writer);
+    l->read.keep_cache = options->keep_cache;
+    l->decode.whole = options->whole;
     l->progress.memory = l->slab.bytes + budget + firn_trunk_bytes(recipe->trunk);
     return 0;
 }

@@ -24,7 +24,6 @@ static int use_model(struct firn_recipe *r, const struct firn_model *model,
     r->spec.resize = o->resize ? o->resize : info->resize;
     r->spec.crop = o->crop ? o->crop : info->crop;
     r->spec.turn = o->turn;
-    r->whole = o->whole;
     r->spec.fast = o->fast;
     firn_model_fingerprint(model, &r->fingerprint);
     return firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu,

@@ -14,7 +14,6 @@
 struct firn_recipe {
     struct firn_trunk *trunk;
     struct firn_image_spec spec;
-    bool whole; /**< see struct firn_extract_options */
     struct firn_fingerprint fingerprint;
     bool untrained;
     enum firn_cpu cpu;

@@ -34,6 +34,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
         {FIRN_OPT_COUNT, 'b', "batch", "N", "photographs a batch [by the trunk]", &o->batch, NULL},
         {FIRN_OPT_CHOICE, 0, "io", "HOW", "read files by uring or threads [what works]", &args->io,
          ios},
+        {FIRN_OPT_FLAG, 0, "keep-cache", NULL, "leave what was read in the page cache",
+         &o->keep_cache, NULL},
         {FIRN_OPT_CHOICE, 0, "memory", "SIZE", "normal, or small where there is little [normal]",
          &args->memory, memories},
         {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &o->cpu, NULL},

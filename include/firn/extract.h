@@ -57,6 +57,7 @@ struct firn_extract_options {
     int threads;                /**< 0: usable cores */
     int batch;                  /**< 0: default */
     enum firn_io io;
+    bool keep_cache;            /**< leave what was read in the page cache */
     enum firn_memory memory;
     const char *cpu;            /**< cap of the instruction set, or NULL */
     /** Called by the calling thread about five times a second and once at the end. */

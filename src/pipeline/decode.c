@@ -49,7 +49,7 @@ static void note_turned(const struct firn_decode_config *config)
 
 static void decode(struct worker *w, struct firn_item *item)
 {
-    struct firn_image_info info;
+    struct firn_image_info info = {.orientation = 1};
     struct firn_error err;
     const uint8_t *bytes = item->file->bytes;
     size_t size = item->file->size;
