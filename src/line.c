@@ -122,6 +122,8 @@ int firn_line_open(struct firn_line *l, const struct firn_extract_options *optio
     if (status)
         return status;
     configure(l, recipe, writer);
+    l->read.keep_cache = options->keep_cache;
+    l->decode.whole = options->whole;
     l->progress.memory = l->slab.bytes + budget + firn_trunk_bytes(recipe->trunk);
     return 0;
 }
@@ -169,6 +171,7 @@ void firn_line_report(struct firn_line *l)
     p->reused = board->reused;
     p->skipped = board->skipped;
     p->corrupt = board->corrupt;
+    p->turned = board->turned;
     p->bytes_read = board->bytes_read;
     p->seconds = (double)(firn_now_ns() - l->began) * 1e-9;
     find_slowest(l);

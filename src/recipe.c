@@ -54,6 +54,8 @@ static int use_model(struct firn_recipe *r, struct firn_model *model,
     r->untrained = info->untrained;
     r->spec.resize = o->resize ? o->resize : info->resize;
     r->spec.crop = o->crop ? o->crop : info->crop;
+    r->spec.turn = o->turn;
+    r->spec.fast = o->fast;
     int status = firn_image_fingerprint(&r->spec, &r->fingerprint, err);
     if (!status && o->bn && strncmp(o->bn, "batch:", 6) == 0)
         status = firn_fail(err, FIRN_INTERNAL, "batches have no fingerprint without photographs");

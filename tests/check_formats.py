@@ -13,8 +13,9 @@ import struct
 import sys
 import tempfile
 import zlib
+from pathlib import Path
 
-from pixels_util import Files, Image, compare, np, picture, pillow_save
+from pixels_util import Files, Image, ImageOps, compare, np, picture, pillow_save
 
 SIZES = [(1, 1), (2, 3), (7, 5), (8, 8), (9, 16), (17, 33), (64, 31), (255, 257), (333, 120)]
 SEED = int((sys.argv[3:] or ["2"])[0])
@@ -384,12 +385,35 @@ def add_containers(files):
         files.add("PNG animated", gif.getvalue())
 
 
+def add_turned(files):
+    for orientation in range(10):
+        exif = Image.Exif()
+        exif[274] = orientation
+        for width, height in SIZES:
+            image = Image.fromarray(picture(width, height))
+            for form, how in (("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}),
+                              ("WEBP", {}), ("WEBP", {"lossless": True})):
+                out = io.BytesIO()
+                image.save(out, form, exif=exif.tobytes(), **how)
+                files.add(f"{form} with EXIF", out.getvalue())
+
+
+
+
 def main():
     with tempfile.TemporaryDirectory() as root:
         files = Files(root)
         for add in (add_png, add_pnm, add_bmp, add_tiff, add_webp, add_containers):
             add(files)
-        bad = sum(compare(kind, paths, (64, 200), "truncated" in kind) for kind, paths in files.kinds.items())
+        bad = sum(compare(kind, paths, (64, 200), "truncated" in kind)
+                  for kind, paths in files.kinds.items())
+        turned = Files(Path(root) / "turned")
+        turned.root.mkdir()
+        add_turned(turned)
+        for kind, paths in turned.kinds.items():
+            bad += compare(kind, paths, (64, 200))
+            bad += compare(kind + ", turned", paths, (64, 200), change=ImageOps.exif_transpose,
+                           how=("generic", "turn"))
     sys.exit(1 if bad else 0)
 
 

@@ -165,6 +165,12 @@ def compare_ways(kind, paths, spec):
         bad += not same
         print(f"{kind:28} {spec[0]:4}/{spec[1]:<4} {len(paths):5} {' '.join(how):>13} "
               f"{'identical' if same else 'DIFFERENT'}")
+    exact, level = want, levels()[-1]
+    want = dump(paths, *spec, level, "fast")
+    same = dump(paths, *spec, level, "fast", "whole") == want
+    bad += not same
+    print(f"{kind:28} {spec[0]:4}/{spec[1]:<4} {len(paths):5} fast whole    "
+          f"{'identical' if same else 'DIFFERENT'}{'' if want != exact else ', none scaled'}")
     return bad
 
 

@@ -3,9 +3,10 @@
  * Decodes the files that are named on stdin, one a line, and writes for each one byte (0, or the
  * firn_code of the refusal, whose text goes to stderr) and, after a 0, the crop.
  *
- *   pixels_dump RESIZE CROP [LEVEL [whole]] < list > crops
+ *   pixels_dump RESIZE CROP [LEVEL [whole] [turn] [fast]] < list > crops
  *
- * LEVEL caps the instruction set; "whole" decodes also what the crop does not need.
+ * LEVEL caps the instruction set; "whole" decodes also what the crop does not need, "turn" turns by
+ * EXIF, "fast" decodes large JPEGs at a fraction of their size.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,21 +63,31 @@ static void tell_peak(void)
         fclose(status);
 }
 
+static bool said(int argc, char **argv, const char *word)
+{
+    for (int i = 4; i < argc; i++)
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     const int level = argc < 3 ? -1 : firn_cpu_choose(argc > 3 ? argv[3] : NULL);
     if (level < 0) {
-        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole]] < list > crops\n", argv[0]);
+        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole] [turn] [fast]] < list > crops\n", argv[0]);
         return 2;
     }
-    const struct firn_image_spec spec = {.resize = atoi(argv[1]), .crop = atoi(argv[2])};
+    const struct firn_image_spec spec = {
+        .resize = atoi(argv[1]), .crop = atoi(argv[2]),
+        .turn = said(argc, argv, "turn"), .fast = said(argc, argv, "fast")};
     struct firn_error err = {0};
     struct firn_decoder *decoder;
     if (firn_decoder_create(&decoder, &spec, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 2;
     }
-    firn_decoder_tune(decoder, (enum firn_cpu)level, argc < 5);
+    firn_decoder_tune(decoder, (enum firn_cpu)level, !said(argc, argv, "whole"));
     const size_t rgb_size = (size_t)spec.crop * spec.crop * 3;
     uint8_t *rgb = malloc(rgb_size);
     char path[4096];

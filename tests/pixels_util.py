@@ -9,7 +9,7 @@ from pathlib import Path
 
 try:
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageOps
     from PIL import __version__ as pillow_version
     from torchvision import __version__ as torchvision_version
     from torchvision.transforms import CenterCrop, Compose, Resize
@@ -75,11 +75,11 @@ class Files:
         self.skipped[kind] = why
 
 
-def pillow_crops(paths, transform):
+def pillow_crops(paths, transform, change=lambda image: image):
     for path in paths:
         try:
             with open(path, "rb") as file:
-                yield np.asarray(transform(Image.open(file).convert("RGB"))).tobytes()
+                yield np.asarray(transform(change(Image.open(file)).convert("RGB"))).tobytes()
         except Exception as why:  # Pillow raises many kinds; each is a refusal
             yield why
 
@@ -91,8 +91,8 @@ def dump(paths, resize, crop, *how):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True).stdout
 
 
-def firn_crops(paths, resize, crop):
-    out, at = dump(paths, resize, crop), 0
+def firn_crops(paths, resize, crop, *how):
+    out, at = dump(paths, resize, crop, *how), 0
     for _ in paths:
         status = out[at]
         at += 1
@@ -104,15 +104,17 @@ HEAD = (f"{'kind':28} {'spec':9} {'files':>5} {'identical':>9} {'both refuse':>1
         f"{'left out':>9} {'different':>9}")
 
 
-def compare(kind, paths, spec, stricter=False):
+def compare(kind, paths, spec, stricter=False, change=lambda image: image, how=()):
     """
     Prints one row of the table; returns how many files differ. With `stricter`, a file that Pillow
-    accepts and firn calls corrupt counts as left out, too.
+    accepts and firn calls corrupt counts as left out, too. `change` is done to Pillow's image first,
+    `how` is said to firn.
     """
     global HEAD
     transform = Compose([Resize(spec[0]), CenterCrop(spec[1])])
     same = refused = left_out = bad = 0
-    for path, want, got in zip(paths, pillow_crops(paths, transform), firn_crops(paths, *spec)):
+    for path, want, got in zip(paths, pillow_crops(paths, transform, change),
+                               firn_crops(paths, *spec, *how)):
         accepted = isinstance(want, bytes)
         if accepted and want == got:
             same += 1

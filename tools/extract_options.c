@@ -7,6 +7,9 @@ static const char *const stores[] = {"f32", "f16", NULL};
 static const char *const ios[] = {"uring", "threads", NULL};
 static const char *const memories[] = {"normal", "small", NULL};
 
+static const char *const exifs[] = {"ignore", "apply", NULL};
+static const char *const decodes[] = {"exact", "fast", NULL};
+
 void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *own)
 {
     struct firn_extract_options *o = &args->options;
@@ -21,11 +24,19 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
          &o->resize, NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [by the model: 224]", &o->crop,
          NULL},
+        {FIRN_OPT_CHOICE, 0, "exif", "HOW", "ignore or apply the orientation [ignore]", &args->exif,
+         exifs},
+        {FIRN_OPT_CHOICE, 0, "decode", "HOW", "exact, or fast for large JPEGs [exact]",
+         &args->decode, decodes},
+        {FIRN_OPT_FLAG, 0, "no-partial", NULL, "decode also what the crop does not need", &o->whole,
+         NULL},
         {FIRN_OPT_CHOICE, 0, "store", "TYPE", "features as f32 or f16 [f32]", &args->store, stores},
         {FIRN_OPT_COUNT, 'j', "threads", "N", "worker threads [usable cores]", &o->threads, NULL},
         {FIRN_OPT_COUNT, 'b', "batch", "N", "photographs a batch [by the trunk]", &o->batch, NULL},
         {FIRN_OPT_CHOICE, 0, "io", "HOW", "read files by uring or threads [what works]", &args->io,
          ios},
+        {FIRN_OPT_FLAG, 0, "keep-cache", NULL, "leave what was read in the page cache",
+         &o->keep_cache, NULL},
         {FIRN_OPT_CHOICE, 0, "memory", "SIZE", "normal, or small where there is little [normal]",
          &args->memory, memories},
         {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &o->cpu, NULL},
@@ -54,6 +65,8 @@ int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *a
     o->paths = (const char *const *)argv;
     o->n_paths = (size_t)argc;
     o->store = args->store == 2 ? FIRN_STORE_F16 : FIRN_STORE_F32;
+    o->turn = args->exif == 2;
+    o->fast = args->decode == 2;
     o->memory = args->memory == 2 ? FIRN_MEMORY_SMALL : FIRN_MEMORY_NORMAL;
     o->io = args->io == 0 ? FIRN_IO_PROBE : args->io == 1 ? FIRN_IO_URING : FIRN_IO_THREADS;
     return FIRN_CLI_GO;

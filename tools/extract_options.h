@@ -13,7 +13,7 @@
 /** What the command line said; zeroed, then firn_extract_table(). */
 struct firn_extract_args {
     struct firn_extract_options options;
-    int store, io, memory;
+    int store, io, memory, exif, decode;
     struct firn_opt table[FIRN_EXTRACT_OPTS];
 };
 

@@ -61,6 +61,8 @@ static int tell(const char *image, const struct firn_image_spec *spec,
     firn_json_int(&j, "width", info->width);
     firn_json_int(&j, "height", info->height);
     firn_json_int(&j, "warnings", info->warnings);
+    firn_json_int(&j, "orientation", info->orientation);
+    firn_json_int(&j, "scale", info->scale);
     firn_json_int(&j, "resize", spec->resize);
     firn_json_int(&j, "crop", spec->crop);
     firn_json_end_object(&j);
@@ -88,6 +90,9 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
 {
     const char *path = NULL, *model = NULL;
     struct firn_image_spec spec = {.resize = 256, .crop = 224}, typed = {0};
+    static const char *const exifs[] = {"ignore", "apply", NULL};
+    static const char *const decodes[] = {"exact", "fast", NULL};
+    int exif = 0, decode = 0;
     bool json = false;
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'o', "output", "OUT.ppm", "image to write; - is stdout", &path, NULL},
@@ -96,6 +101,10 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
         {FIRN_OPT_COUNT, 0, "resize", "N", "shorter side after resizing [256]", &typed.resize,
          NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [224]", &typed.crop, NULL},
+        {FIRN_OPT_CHOICE, 0, "exif", "HOW", "ignore or apply the orientation [ignore]", &exif,
+         exifs},
+        {FIRN_OPT_CHOICE, 0, "decode", "HOW", "exact, or fast for large JPEGs [exact]", &decode,
+         decodes},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print what was found as JSON", &json, NULL},
         {0},
     };
@@ -114,6 +123,8 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
     if (model && preset_of(model, &spec, &err)) {
         return firn_cli_fail(&err);
     }
+    spec.turn = exif == 2;
+    spec.fast = decode == 2;
     spec.resize = typed.resize ? typed.resize : spec.resize;
     spec.crop = typed.crop ? typed.crop : spec.crop;
     if (spec.crop > LARGEST || spec.resize > LARGEST) {

@@ -123,6 +123,9 @@ void firn_progress_summary(const struct firn_progress *p)
                   " skipped, %" PRIu64 " corrupt",
                   p->found, p->found == 1 ? "" : "s", p->done - p->reused,
                   p->known + p->reused, p->skipped, p->corrupt + p->known_corrupt);
+    if (p->turned) {
+        firn_cli_note("%" PRIu64 " of them not upright by their EXIF orientation", p->turned);
+    }
     firn_cli_bytes(memory, (double)p->memory);
     if (worked(p) == 0) {
         firn_cli_note("nothing to do; %.1f s", p->seconds);
@@ -167,6 +170,7 @@ int firn_progress_json(const struct firn_progress *p, int status)
     json_int(&j, "reused", p->known + p->reused);
     json_int(&j, "skipped", p->skipped);
     json_int(&j, "corrupt", p->corrupt + p->known_corrupt);
+    json_int(&j, "turned", p->turned);
     firn_json_number(&j, "seconds", p->seconds);
     firn_json_number(&j, "images_per_second", per_second((double)worked(p), p));
     json_int(&j, "bytes_read", p->bytes_read);

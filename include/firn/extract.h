@@ -29,6 +29,7 @@ struct firn_progress {
     uint64_t done;       /**< acknowledged in this run, features on disk (reused ones included) */
     uint64_t reused;     /**< of these, contents already known under another name or time */
     uint64_t skipped, corrupt; /**< failed in this run */
+    uint64_t turned;     /**< decoded in this run and not upright by their EXIF orientation */
     uint64_t bytes_read;
     uint64_t bytes_written;
     double seconds;      /**< since the start */
@@ -53,10 +54,13 @@ struct firn_extract_options {
     const char *bn;
     bool allow_network_fs;      /**< write even where file locks may not lock */
     int resize, crop;           /**< 0: the model's preset */
+    bool turn, fast;            /**< see struct firn_image_spec */
+    bool whole;                 /**< decode also what the crop does not need: same bytes, slower */
     enum firn_store store;
     int threads;                /**< 0: usable cores */
     int batch;                  /**< 0: default */
     enum firn_io io;
+    bool keep_cache;            /**< leave what was read in the page cache */
     enum firn_memory memory;
     const char *cpu;            /**< cap of the instruction set, or NULL */
     /** Called by the calling thread about five times a second and once at the end. */
@@ -78,8 +82,8 @@ int firn_extract(const struct firn_extract_options *options, struct firn_progres
                  struct firn_error *err);
 
 /**
- * The fingerprint that firn_extract() would use with these options (of which only model, bn
- * (not batches), resize, crop, store and cpu matter); loads the weights and touches no cache.
+ * The fingerprint that firn_extract() would use with these options (of which only model, bn (not
+ * batches), resize, crop, turn, fast, store and cpu matter); loads the weights, touches no cache.
  */
 int firn_extract_fingerprint(const struct firn_extract_options *options,
                              struct firn_fingerprint *fingerprint, struct firn_error *err);

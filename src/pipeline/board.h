@@ -25,6 +25,8 @@ struct firn_board {
     _Atomic bool scan_done;
     /* read */
     _Atomic uint64_t bytes_read;
+    /* decode */
+    _Atomic uint64_t turned;
     /* sink (and scan, for directories) */
     _Atomic uint64_t done, reused, skipped, corrupt;
     _Atomic uint64_t dropped; /* photographs that the end of the run came before */

@@ -33,14 +33,23 @@ static int start(void **worker, const void *config, struct firn_error *err)
         free(w);
         return status;
     }
-    firn_decoder_tune(w->decoder, w->config->cpu, true);
+    firn_decoder_tune(w->decoder, w->config->cpu, !w->config->whole);
     *worker = w;
     return 0;
 }
 
+/* Said once: whoever has one such photograph has many. */
+static void note_turned(const struct firn_decode_config *config)
+{
+    if (firn_board_add(config->board->turned, 1) == 0 && !config->spec.turn)
+        firn_board_tell(config->board, 0, NULL,
+                        "some photographs lie on their side by their EXIF orientation, which is "
+                        "ignored, as torchvision does; --exif apply turns them");
+}
+
 static void decode(struct worker *w, struct firn_item *item)
 {
-    struct firn_image_info info;
+    struct firn_image_info info = {.orientation = 1};
     struct firn_error err;
     const uint8_t *bytes = item->file->bytes;
     size_t size = item->file->size;
@@ -54,6 +63,8 @@ static void decode(struct worker *w, struct firn_item *item)
     int status = firn_decode(w->decoder, bytes, size, item->crop, &info, &err);
     if (status)
         firn_item_fail(item, status == -FIRN_DATA ? FIRN_CORRUPT : FIRN_SKIPPED, "%s", err.text);
+    else if (info.orientation != 1)
+        note_turned(w->config);
 }
 
 static int run(void *worker, struct firn_error *err)

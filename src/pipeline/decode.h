@@ -18,6 +18,7 @@ struct firn_decode_config {
     struct firn_writer *writer; /**< asked whether it has a content already */
     struct firn_twins *twins;   /**< and these, whether it is under way */
     struct firn_image_spec spec;
+    bool whole;        /**< see struct firn_extract_options */
     enum firn_cpu cpu; /**< the most that the decoders may use */
 };
 

@@ -7,7 +7,8 @@
  *
  * An entered directory stays below its children until they are done, so the entered ones on the
  * stack are exactly the ancestors of the topmost: that is where a symbolic link that leads back
- * is noticed, by device and inode. The stack is the only memory that grows with the input.
+ * is noticed, by device and inode. The stack is the only memory that grows with the input. What is
+ * directly in a directory comes in windows, each in the order of the files on the disk.
  */
 #include "pipeline/imagefolder.h"
 
@@ -15,12 +16,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "pipeline/placement.h"
 
 struct node {
     size_t parent;  /* length of the path that `name` is appended to */
@@ -39,6 +42,7 @@ struct walk {
     char *names;
     size_t used, names_room;
     char path[PATH_MAX];
+    struct firn_placement *window; /* of the directory that is open */
 };
 
 bool firn_is_photograph(const char *name)
@@ -132,20 +136,29 @@ static int visit_entry(struct walk *w, DIR *dir, const struct dirent *entry, siz
     return status;
 }
 
+/* The next entries of the directory, in the order that suits its disk; false at the end. */
+static bool next_window(struct walk *w, DIR *dir)
+{
+    struct dirent *entry = NULL;
+    struct firn_placement *p = w->window;
+    errno = 0;
+    for (p->n = 0; p->n < FIRN_PLACEMENT_WINDOW && (entry = readdir(dir)); p->n++)
+        memcpy(&p->entry[p->n], entry, offsetof(struct dirent, d_name) + strlen(entry->d_name) + 1);
+    if (!entry && p->n < FIRN_PLACEMENT_WINDOW && errno)
+        w->events->unreadable(w->events->user, w->path, errno);
+    firn_placement_order(p, dirfd(dir));
+    return p->n > 0;
+}
+
 static int read_directory(struct walk *w, DIR *dir, size_t length)
 {
-    for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(dir);
-        if (!entry) {
-            if (errno)
-                w->events->unreadable(w->events->user, w->path, errno);
-            return 0;
+    while (next_window(w, dir))
+        for (size_t i = 0; i < w->window->n; i++) {
+            int status = visit_entry(w, dir, &w->window->entry[w->window->order[i].i], length);
+            if (status)
+                return status;
         }
-        int status = visit_entry(w, dir, entry, length);
-        if (status)
-            return status;
-    }
+    return 0;
 }
 
 /* Enters the topmost directory, whose path is complete. */
@@ -218,7 +231,9 @@ int firn_imagefolder_walk(const char *root, const char *class_name,
     if (!length)
         return firn_fail(err, FIRN_NOINPUT, "%s: %s", root, strerror(ENAMETOOLONG));
     w.below = w.path[length - 1] == '/' ? length : length + 1;
-    int status = seed(&w, root, class_name) ? walk_on(&w) : -FIRN_NOMEM;
+    w.window = malloc(sizeof *w.window);
+    int status = w.window && seed(&w, root, class_name) ? walk_on(&w) : -FIRN_NOMEM;
+    free(w.window);
     free(w.nodes);
     free(w.names);
     return status == -FIRN_NOMEM ? firn_fail_nomem(err, "the walk through a directory") : 0;

@@ -34,6 +34,7 @@ struct firn_read_config {
     struct firn_ring *in, *out;
     struct firn_board *board;
     struct firn_arena *arena;
+    bool keep_cache; /**< leave the files' pages to the kernel */
     firn_read_fault_fn *fault; /**< gets each result (-errno or value), gives the one to go by */
     void *fault_user;
 };

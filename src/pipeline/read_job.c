@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -16,8 +17,11 @@ static const char changed[] = "changed while it was read; run again";
 static enum firn_step finish(struct firn_job *job)
 {
     struct firn_item *item = job->item;
-    if (job->fd >= 0)
+    if (job->fd >= 0) {
+        if (job->cold)
+            posix_fadvise(job->fd, 0, 0, POSIX_FADV_DONTNEED); /* advice: may fail */
         close(job->fd);
+    }
     job->fd = -1;
     if (item->fate == FIRN_LIVE) {
         item->file = job->file;
@@ -40,6 +44,17 @@ static int64_t nanoseconds(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/*
+ * Whether the page cache lacks the file's beginning: what this run brings in is of no use to it
+ * afterwards, what others brought in is theirs. Where the kernel cannot say, it counts as theirs.
+ */
+static bool is_cold(int fd)
+{
+    char byte;
+    const struct iovec one = {&byte, 1};
+    return preadv2(fd, &one, 1, 0, RWF_NOWAIT) < 0 && errno == EAGAIN;
+}
+
 /* The file is open: is it one to read, and how big? */
 static enum firn_step examine(struct firn_job *job)
 {
@@ -59,6 +74,7 @@ static enum firn_step examine(struct firn_job *job)
     }
     /* The flag was for the open; with it some file systems make io_uring say EAGAIN for ever. */
     fcntl(job->fd, F_SETFL, 0);
+    job->cold = !job->config->keep_cache && is_cold(job->fd);
     return job->step = FIRN_STEP_ROOM;
 }
 

@@ -25,6 +25,7 @@ struct firn_job {
     size_t got;               /**< bytes so far */
     int fd;
     int tries;                /**< of the step going on */
+    bool cold;                /**< the page cache is to forget the file */
     int fatal;                /**< errno of what is wrong with this process, not with the file */
     enum firn_step step;
 };

@@ -23,6 +23,8 @@ _firn()
         return
     fi
     case $prev in
+    --exif) mapfile -t COMPREPLY < <(compgen -W "ignore apply" -- "$cur"); return ;;
+    --decode) mapfile -t COMPREPLY < <(compgen -W "exact fast" -- "$cur"); return ;;
     --store) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$cur"); return ;;
     --scale) mapfile -t COMPREPLY < <(compgen -W "common each" -- "$cur"); return ;;
     --io) mapfile -t COMPREPLY < <(compgen -W "uring threads" -- "$cur"); return ;;
