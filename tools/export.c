@@ -2,6 +2,7 @@
 /** `firn export`: features, labels and names into a file that other programs read. */
 #include "export.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,8 +65,32 @@ void firn_export_labels(const struct firn_export *e, firn_export_labels_fn *put,
     }
 }
 
+/** Which photographs to take: what each option asks for, all of them. NULL: any. */
+struct selection {
+    const char *class_name; /* pattern as in file names */
+    const char *path;
+};
+
+static bool is_selected(const struct selection *s, const struct firn_photo *photo)
+{
+    if (s->class_name &&
+        (!photo->class_name || fnmatch(s->class_name, photo->class_name, 0) != 0)) {
+        return false;
+    }
+    if (s->path && fnmatch(s->path, photo->name, 0) != 0) {
+        char *path = firn_photo_path(photo);
+        bool same = path && fnmatch(s->path, path, 0) == 0;
+        free(path);
+        if (!same) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /** Finds the photographs with a feature; `index` is malloc'ed. */
-static int gather(struct firn_export *e, size_t **index, struct firn_error *err)
+static int gather(struct firn_export *e, const struct selection *selection, size_t **index,
+                  struct firn_error *err)
 {
     struct firn_cache_stat s;
     struct firn_photo photo;
@@ -77,7 +102,7 @@ static int gather(struct firn_export *e, size_t **index, struct firn_error *err)
     }
     for (size_t i = 0; i < n; i++) {
         firn_cache_photo(e->cache, i, &photo);
-        if (photo.state == FIRN_DONE) {
+        if (photo.state == FIRN_DONE && is_selected(selection, &photo)) {
             (*index)[e->n++] = i;
         }
     }
@@ -105,7 +130,8 @@ static int write_file(const struct firn_export *e, const char *path, struct firn
     return firn_output_commit(&out, err);
 }
 
-static int export_cache(const struct firn_cache *cache, const char *path)
+static int export_cache(const struct firn_cache *cache, const char *path,
+                        const struct selection *selection)
 {
     struct firn_export e = {.cache = cache};
     struct firn_error err = {0};
@@ -117,7 +143,7 @@ static int export_cache(const struct firn_cache *cache, const char *path)
                       "command again to compute that anew");
         return FIRN_DATA;
     }
-    int result = gather(&e, &index, &err);
+    int result = gather(&e, selection, &index, &err);
     if (result == 0) {
         result = write_file(&e, path, &err);
     }
@@ -137,8 +163,13 @@ static int export_cache(const struct firn_cache *cache, const char *path)
 static int export_verb(const struct firn_verb *verb, int argc, char **argv)
 {
     const char *path = NULL;
+    struct selection selection = {0};
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'o', "output", "OUT", "file to write, replaced if it exists", &path, NULL},
+        {FIRN_OPT_TEXT, 0, "class", "PATTERN", "only photographs of these classes [all]",
+         &selection.class_name, NULL},
+        {FIRN_OPT_TEXT, 0, "path", "PATTERN", "only these paths, as in the shell: '*/2024-*' [all]",
+         &selection.path, NULL},
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
@@ -156,7 +187,7 @@ static int export_verb(const struct firn_verb *verb, int argc, char **argv)
     if (status) {
         return status;
     }
-    status = export_cache(cache, path);
+    status = export_cache(cache, path, &selection);
     firn_cache_close(cache);
     return status;
 }

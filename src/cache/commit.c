@@ -294,7 +294,7 @@ static int check_room(const struct firn_writer *w, struct firn_error *err)
                     w->loaded.segment[w->growing].end + n <= w->reserved;
     if (reserved || room >= n + MIN_FREE)
         return 0;
-    return firn_fail(err, FIRN_IO, "%s: the disk is full but for %llu kB", w->loaded.dir,
+    return firn_fail(err, FIRN_IO, "%s: the disk is full but for %llu kB; make room", w->loaded.dir,
                      (unsigned long long)(room >> 10));
 }
 

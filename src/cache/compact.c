@@ -7,6 +7,9 @@
 #include "cache/copy.h"
 #include "cache/upkeep.h"
 
+/* A cache is written anew for the gaps in it when they are more than this and a 64th of it. */
+enum { GAPS_WORTH = 2 * FIRN_PAGE };
+
 static bool is_not_gone(void *user, size_t i, struct firn_entry *entry)
 {
     struct firn_upkeep *result = user;
@@ -35,6 +38,20 @@ static size_t needed_rows(const struct firn_loaded *l, struct firn_error *err)
         n += needed[i];
     free(needed);
     return n;
+}
+
+/* Bytes between blocks: each commit begins a page, and many small ones leave much. */
+static uint64_t gaps(const struct firn_loaded *l)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < l->n_segment; i++) {
+        bytes += l->segment[i].size;
+        for (size_t k = 0; k < l->segment[i].n_extent; k++) {
+            uint64_t span = firn_block_span(l->segment[i].extent[k].stored);
+            bytes -= span < bytes ? span : bytes;
+        }
+    }
+    return bytes;
 }
 
 static int check_room(const char *dir, uint64_t bytes, struct firn_error *err)
@@ -93,7 +110,8 @@ static int compact(struct firn_writer *w, const char *dir, struct firn_upkeep *r
     firn_upkeep_count(cache, result, true);
     size_t needed = needed_rows(firn_cache_loaded(cache), err);
     bool nothing = stat.gone == 0 && needed == stat.rows &&
-                   stat.segments <= 1 + stat.bytes / w->segment_bytes;
+                   stat.segments <= 1 + stat.bytes / w->segment_bytes &&
+                   gaps(firn_cache_loaded(cache)) <= GAPS_WORTH + stat.bytes / 64;
     if (needed == SIZE_MAX)
         status = -FIRN_NOMEM;
     else if (stat.lost_segments)

@@ -6,7 +6,7 @@
 #include "cache/writer_state.h"
 
 enum {
-    BLOCK_BYTES = 64 << 10, /* of features in a ROWS block: what one gathered row must decode */
+    BLOCK_BYTES = 48 << 10, /* of features in a ROWS block: what one gathered row must decode */
     LEDGER_ENTRIES = 4096,  /* in a LEDGER block */
     LEDGER_BYTES = 4 << 20  /* of strings in one, about */
 };

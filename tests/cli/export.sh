@@ -16,3 +16,8 @@ cp out.npz before.npz
 quiet firn export -q cache -o out.npz
 cmp out.npz before.npz && echo "the same"
 ls
+# A part of it.
+try firn export cache -o part.csv --class 'ri*'
+cut -d, -f1-3 part.csv | sed 's|^.*/photos/||'
+try firn export cache -o part.csv --path '*-01.jpg'
+cut -d, -f1-3 part.csv | sed 's|^.*/photos/||'

@@ -4,7 +4,7 @@ quiet samples photos 30
 mkdir disk
 cat >inner <<'END'
 . "$CLI/lib.sh"
-mount -t tmpfs -o size=128k tmpfs disk || skip "cannot mount a small disk"
+mount -t tmpfs -o size=1152k tmpfs disk || skip "cannot mount a small disk"
 try extract -o disk/cache photos
 try firn verify -q disk/cache
 firn ls disk/cache >../before || echo "cannot list"
