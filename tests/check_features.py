@@ -27,7 +27,8 @@ ALL = QUICK + ["resnet34", "resnet101", "resnet152", "resnext101_32x8d", "resnex
                "wide_resnet50_2", "wide_resnet101_2"]
 BOUND_FAMILY = 3e-5  # max abs difference / rms of the features
 BOUND_TRAINED = 1.5e-5
-TIMES_TORCH = 8  # torch's own error, where that says more
+USUAL = 1e-5  # torch's own error with trained weights is below this
+TIMES_TORCH = 8  # its own error, where that is larger or the weights are no trained network's
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
@@ -87,7 +88,8 @@ def random_network(family, images, gains):
 
     Random weights make no trained network: errors grow from block to block, torch's own too, by how
     much depends on the gains. "small": the branch of a block is small beside what it is added to;
-    torch then errs as it does with trained weights, about 5e-6, and the stated bound holds.
+    torch then errs as it does with trained weights, 1e-6 to 1e-5 (resnet152: 1.6e-5), and the stated
+    bound holds.
     "trained": gains drawn from where those of torchvision's trained ResNet-18 lie; "near 1": all
     around 1. There torch itself errs by up to 3e-4 in the deep families, and firn, whose transforms
     of maps cost a few bits, is held to a multiple of that.
@@ -121,7 +123,7 @@ def features_firn(path, crops, *options):
     return np.frombuffer(raw, "<f4").reshape(len(crops), -1)
 
 
-def compare(name, net, path, crops, bound, times_torch=0):
+def compare(name, net, path, crops, bound, hard=False):
     """All batch sizes must agree to the bit, all instruction sets to the bound."""
     global failed
     images = tensor(crops)
@@ -132,7 +134,8 @@ def compare(name, net, path, crops, bound, times_torch=0):
     to_single = np.abs(got - single).max() / rms
     to_double = np.abs(got - double).max() / rms
     own = np.abs(single - double).max() / rms
-    bound = max(bound, times_torch * own)
+    if hard or own > USUAL:
+        bound = max(bound, TIMES_TORCH * own)
     good = max(to_single, to_double) <= bound
     text = f"{name}: {len(crops)} crops, to torch float32 {to_single:.2e}, to float64 " \
            f"{to_double:.2e} (torch's own {own:.2e}, bound {bound:.1e})"
@@ -155,8 +158,7 @@ with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, family + ".pth")
         net = random_network(family, tensor(crops), gains)
         torch.save(net.state_dict(), path)
-        compare(f"{family}, gains {gains}", net, path, crops, BOUND_FAMILY,
-                0 if gains == "small" else TIMES_TORCH)
+        compare(f"{family}, gains {gains}", net, path, crops, BOUND_FAMILY, gains != "small")
         os.remove(path)
 trained = data and Path(data, "weights/resnet18_imagenet_like.pth")
 if trained and trained.exists():
