@@ -140,6 +140,12 @@ static int set_option(const struct firn_verb *verb, const struct firn_opt *opt, 
         *(bool *)opt->value = true;
     } else if (opt->kind == FIRN_OPT_TEXT) {
         *(const char **)opt->value = text;
+    } else if (opt->kind == FIRN_OPT_LIST) {
+        struct firn_opt_list *list = opt->value;
+        if (list->n == FIRN_OPT_LIST_MOST) {
+            return firn_cli_usage(verb, "--%s: more than %d times", opt->name, FIRN_OPT_LIST_MOST);
+        }
+        list->item[list->n++] = text;
     } else if (opt->kind == FIRN_OPT_CHOICE) {
         return set_choice(verb, opt, text);
     } else {

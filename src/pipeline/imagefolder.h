@@ -17,13 +17,16 @@ struct firn_imagefolder_events {
     void (*unreadable)(void *user, const char *path, int error);
     /** A symbolic link to one of its own ancestors; not followed. */
     void (*loop)(void *user, const char *path);
+    /** A directory, open and about to be read; false: leave it out. May be NULL. */
+    bool (*enter)(void *user, const char *path);
 };
 
 /** True for ImageFolder's nine endings in any case. */
 bool firn_is_photograph(const char *name);
 
 /**
- * Walks `root` (absolute), beginning at its sub-directory `class_name`, through all levels and
+ * Walks `root` (absolute), beginning at its sub-directory `class_name` (or one below,
+ * "class/more"), through all levels and
  * symbolic links; with class_name NULL the files directly in `root` only. The order is the
  * directory's own. FIRN_NOMEM when the names of directories still to visit do not fit.
  */
