@@ -32,6 +32,7 @@ struct look {
     struct firn_watcher *w;
     size_t root;
     bool whole;    /* also through directories that are watched already */
+    bool complete; /* nothing was left out */
     uint64_t seen;
 };
 
@@ -66,10 +67,12 @@ static bool stopped(const struct look *l)
     return atomic_load_explicit(&l->w->stop, memory_order_relaxed);
 }
 
-static const char *last_component(const char *path)
+/* It, or a directory it is in, has a name that is left out. */
+static bool is_ignored(const struct look *l, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    const struct firn_watcher_config *c = l->w->config;
+    const char *root = c->roots->root[l->root].path;
+    return firn_ignored_path(path + strlen(root), c->exclude, c->n_exclude);
 }
 
 static bool on_enter(void *user, const char *path)
@@ -77,8 +80,10 @@ static bool on_enter(void *user, const char *path)
     struct look *l = user;
     struct firn_watcher *w = l->w;
     bool is_root = strcmp(path, w->config->roots->root[l->root].path) == 0;
-    if (stopped(l) || (!is_root && firn_watcher_ignores(w, last_component(path))))
+    if (stopped(l))
         return false;
+    if (!is_root && is_ignored(l, path))
+        return l->whole; /* what extract has put into the cache is to be met, no more */
     return firn_tree_add(w->tree, l->root, path) != FIRN_TREE_KNOWN || l->whole;
 }
 
@@ -105,8 +110,8 @@ static bool on_file(void *user, const char *path, size_t name)
     uint32_t id = w->config->roots->root[l->root].id;
     if (stopped(l))
         return false;
-    if (firn_watcher_ignores(w, last_component(path)) || stat(path, &st) != 0 ||
-        !S_ISREG(st.st_mode))
+    firn_writer_meet(w->config->writer, id, path + name);
+    if (is_ignored(l, path) || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return true;
     l->seen++;
     if (firn_writer_known(w->config->writer, id, path + name, (uint64_t)st.st_size,
@@ -125,6 +130,7 @@ static bool on_file(void *user, const char *path, size_t name)
 static void on_unreadable(void *user, const char *path, int error)
 {
     struct look *l = user;
+    l->complete = false;
     if (error != ENOENT && error != ENOTDIR) /* else: gone since */
         firn_watcher_say(l->w, "%.700s: this directory cannot be read: %s", path, strerror(error));
 }
@@ -237,14 +243,38 @@ static bool refresh(struct firn_watcher *w, size_t i, bool *whole)
     return there;
 }
 
+/*
+ * What the ledger knows and a complete walk has not met is gone. A root that holds nothing at all
+ * is more likely a disk that is not mounted.
+ */
+static void sweep(const struct look *l, uint64_t seen_before)
+{
+    struct firn_writer *writer = l->w->config->writer;
+    const struct firn_scan_root *root = &l->w->config->roots->root[l->root];
+    struct firn_error err;
+    size_t gone = 0;
+    if (!l->complete || l->seen == seen_before || stopped(l))
+        return;
+    int status = firn_writer_sweep(writer, root->id, &gone, &err);
+    if (gone && !status)
+        status = firn_writer_commit(writer, &err);
+    if (gone)
+        firn_watcher_say(l->w, "%.700s: %zu photographs are gone", root->path, gone);
+    if (status)
+        firn_watcher_say(l->w, "%s", err.text);
+}
+
 static void look_at(struct look *l, const char *below)
 {
     struct firn_watcher *w = l->w;
     bool whole = !*below;
+    uint64_t seen_before = l->seen;
     if (!refresh(w, l->root, &whole))
         return;
     const struct firn_scan_root *root = &w->config->roots->root[l->root];
-    l->whole = whole;
+    l->whole = l->complete = whole;
+    if (whole)
+        firn_writer_walk(w->config->writer, root->id);
     if (w->root[l->root].flat) {
         if (whole)
             walk(l, NULL);
@@ -254,6 +284,8 @@ static void look_at(struct look *l, const char *below)
     } else {
         walk(l, below);
     }
+    if (whole)
+        sweep(l, seen_before);
 }
 
 /* ---- the thread ---- */

@@ -29,6 +29,9 @@
 /* Files that may be growing at a time; more than a camera's card, less than a megabyte. */
 #define SETTLING 4096
 
+/* How soon deletions are on disk: they come in crowds. */
+#define COMMIT_NS 1000000000
+
 /* How soon a missing, replaced or newly mounted root is noticed. */
 #define ROOTS_NS 5000000000
 
@@ -87,6 +90,20 @@ static void on_link(struct firn_watcher *w, size_t root, const char *path, size_
         firn_watcher_note(w, root, path, name);
 }
 
+/* It may have come back since: then another event tells of that. */
+static void on_file_gone(struct firn_watcher *w, size_t root, const char *path, size_t name)
+{
+    struct firn_error err;
+    struct stat st;
+    if (lstat(path, &st) == 0 || errno != ENOENT)
+        return;
+    if (firn_writer_gone(w->config->writer, w->config->roots->root[root].id, path + name,
+                         &err) != 0)
+        firn_watcher_say(w, "%s", err.text);
+    if (w->commit_due == INT64_MAX)
+        w->commit_due = firn_now_ns() + COMMIT_NS;
+}
+
 /* Something called event->name in the directory `path` of `root`. */
 static void on_entry(struct firn_watcher *w, size_t root, char *path,
                      const struct inotify_event *event)
@@ -99,6 +116,8 @@ static void on_entry(struct firn_watcher *w, size_t root, char *path,
     size_t name = below > 1 ? below + 1 : 1;
     if (event->mask & IN_ISDIR)
         on_directory(w, root, path, name, event->mask);
+    else if (event->mask & (IN_DELETE | IN_MOVED_FROM) && firn_is_photograph(event->name))
+        on_file_gone(w, root, path, name);
     else if (event->mask & IN_CREATE)
         on_link(w, root, path, name);
     else if (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO) && firn_is_photograph(event->name) &&
@@ -164,6 +183,15 @@ static void check_roots(struct firn_watcher *w)
     }
 }
 
+/* Outside of the mutex: this waits for the disk. */
+static void commit(struct firn_watcher *w)
+{
+    struct firn_error err;
+    w->commit_due = INT64_MAX;
+    if (firn_writer_commit(w->config->writer, &err) != 0)
+        firn_watcher_say(w, "%s", err.text);
+}
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -177,6 +205,8 @@ static int64_t on_time(struct firn_watcher *w, int64_t *roots_due, int64_t *tick
         w->config->tick(w->config->user);
         *tick_due = now + w->config->tick_ns;
     }
+    if (now >= w->commit_due)
+        commit(w);
     pthread_mutex_lock(&w->mutex);
     if (now >= firn_settle_due(w->settle))
         firn_settle_step(w->settle, now, on_settled, w);
@@ -189,7 +219,7 @@ static int64_t on_time(struct firn_watcher *w, int64_t *roots_due, int64_t *tick
         firn_finder_ask_all(w, false);
     }
     int64_t due = least(least(firn_settle_due(w->settle), w->status.next_ns),
-                        least(*roots_due, *tick_due));
+                        least(w->commit_due, least(*roots_due, *tick_due)));
     pthread_mutex_unlock(&w->mutex);
     return due;
 }
@@ -254,7 +284,7 @@ int firn_watcher_start(struct firn_watcher **out, const struct firn_watcher_conf
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    w->status.next_ns = INT64_MAX;
+    w->status.next_ns = w->commit_due = INT64_MAX;
     w->status.looking = w->all = w->hurry = true;
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->root = calloc(config->roots->n, sizeof *w->root);

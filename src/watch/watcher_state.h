@@ -35,6 +35,7 @@ struct firn_watcher {
     struct firn_tree *tree;
     pthread_t events, finder;
     bool has_events, has_finder;
+    int64_t commit_due; /**< of deletions; the thread of events only */
     int wake; /**< eventfd: something has changed for the thread of events */
 
     pthread_mutex_t mutex;
