@@ -31,6 +31,9 @@
 /* While the line stands: how often the report is brought up to date. */
 #define TICK_NS 1000000000
 
+/* How soon the gate is noticed to open or close. */
+#define GATE_NS 5000000000
+
 /* Without work the line's thread must not wake up: the next news brings the next tick. */
 #define SLEEP_NS 3600000000000
 
@@ -88,9 +91,25 @@ static int64_t on_tick(void *user)
     return idle ? SLEEP_NS : TICK_NS;
 }
 
+/* The mutex is held. */
+static void hold(struct firn_watch *w)
+{
+    firn_feed_hold(w->feed, w->paused || w->closed[0]);
+}
+
 static void on_watcher_tick(void *user)
 {
-    (void)user;
+    struct firn_watch *w = user;
+    char why[128], news[160] = "";
+    bool open = firn_gate_open(&w->gate, "", firn_gate_minute(), why);
+    pthread_mutex_lock(&w->mutex);
+    if (open != !w->closed[0])
+        snprintf(news, sizeof news, "%s%s", open ? "going on" : "waiting ", why);
+    memcpy(w->closed, why, sizeof w->closed);
+    hold(w);
+    pthread_mutex_unlock(&w->mutex);
+    if (news[0])
+        on_notice(w, news);
 }
 
 /* ---- the line ---- */
@@ -276,6 +295,8 @@ static int check_options(const struct firn_watch *w, struct firn_error *err)
         return firn_fail(err, FIRN_USAGE, "a model and a cache are needed");
     if (!o->n_paths || o->files_from)
         return firn_fail(err, FIRN_USAGE, "directories are needed, nothing else can be watched");
+    if (w->options.max_pressure > 100)
+        return firn_fail(err, FIRN_USAGE, "pressure: 1 to 100 percent");
     return firn_line_check(o, err);
 }
 
@@ -287,7 +308,8 @@ static int start_watcher(struct firn_watch *w, struct firn_error *err)
         .n_exclude = o->n_exclude, .settle_ns = (int64_t)o->settle_ms * 1000000,
         .rescan_ns = (int64_t)o->rescan_seconds * 1000000000,
         .poll_ns = (int64_t)o->poll_seconds * 1000000000, .watch_limit = (size_t)o->watch_limit,
-        .user = w, .notice = on_notice, .tick = on_watcher_tick, .tick_ns = INT64_MAX / 2};
+        .user = w, .notice = on_notice, .tick = on_watcher_tick,
+        .tick_ns = firn_gate_matters(&w->gate) ? GATE_NS : INT64_MAX / 2};
     return firn_watcher_start(&w->watcher, &w->watcher_config, err);
 }
 
@@ -302,6 +324,11 @@ static int prepare(struct firn_watch *w, struct firn_error *err)
 {
     const struct firn_extract_options *o = &w->options.extract;
     int status;
+    w->gate.ac_only = w->options.ac_only;
+    w->gate.max_pressure = w->options.max_pressure;
+    if (w->options.only_between &&
+        (status = firn_gate_parse(&w->gate, w->options.only_between, err)))
+        return status;
     if ((status = check_options(w, err)) ||
         (status = firn_roots_resolve(&w->roots, o->paths, o->n_paths, err)))
         return status;
@@ -338,6 +365,8 @@ int firn_watch_start(struct firn_watch **out, const struct firn_watch_options *o
     if (!status)
         status = firn_feed_create(&w->feed, err);
     if (!status)
+        on_watcher_tick(w); /* closed from the beginning, if it is */
+    if (!status)
         status = start_watcher(w, err);
     if (!status)
         status = start_line(w, err);
@@ -357,7 +386,7 @@ void firn_watch_pause(struct firn_watch *w, bool paused)
 {
     pthread_mutex_lock(&w->mutex);
     w->paused = paused;
-    firn_feed_hold(w->feed, paused);
+    hold(w);
     pthread_mutex_unlock(&w->mutex);
 }
 

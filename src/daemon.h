@@ -11,6 +11,7 @@
 #include "line.h"
 #include "pipeline/follow.h"
 #include "recipe.h"
+#include "watch/gate.h"
 #include "watch/watcher.h"
 
 /** How many ticks the speed is an average of. */
@@ -31,6 +32,7 @@ struct firn_watch {
     struct firn_watcher_config watcher_config;
     struct firn_watcher *watcher;
     struct firn_follow_config follow;
+    struct firn_gate gate;
     struct firn_line line;
     pthread_t thread;
     bool has_thread;
@@ -40,6 +42,7 @@ struct firn_watch {
     /* under it */
     bool live;      /* the line's board and rings may be looked at */
     bool stopping, paused;
+    char closed[128]; /* what the gate waits for; "": it is open */
     bool loaded;
     char trouble[512]; /* why the line waits after a failure */
     struct firn_watch_totals before, now; /* of lines that are gone; of the one that stands */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -38,6 +39,10 @@ static void name_state(const struct firn_watch *w, const struct firn_watcher_sta
     if (w->trouble[0]) {
         s->state = FIRN_WATCH_WAITING;
         memcpy(s->why, w->trouble, sizeof s->why);
+    }
+    if (w->closed[0]) {
+        s->state = FIRN_WATCH_WAITING;
+        snprintf(s->why, sizeof s->why, "%s", w->closed);
     }
     if (w->paused)
         s->state = FIRN_WATCH_PAUSED;

@@ -35,6 +35,10 @@
  *                   parts and their merge) or sequential.c (with store.c: activations kept)
  *      compare.c    statistics opened, compared, applied
  *
+ * - src/daemon.c    firn_watch_start(): the line, whenever src/watch/ has noticed photographs
+ *      tree.c       inotify            settle.c  files that may still be growing
+ *      watcher.c    events             finder.c  walks; ignore.c, gate.c
+ *
  * - src/image/      bytes to a crop, as Pillow and torchvision make it (image.h)
  * - src/model/      weight files and the ResNet family as data (model.h)
  * - src/trunk/      crops to features: convolutions for each instruction set (trunk.h)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A real daemon for the tests of `firn watch`."""
+import atexit
 import json
 import os
 import random
@@ -27,6 +28,7 @@ class Watch(Bench):
         self.sample = sorted(self.photos.rglob("*.jpg"))[0].read_bytes()
         self.drawn = 0
         self.process = None
+        atexit.register(self.leave_nothing)
         self.log = self.dir / "log"
         self.patience = 60 if os.environ.get("ASAN_OPTIONS") or os.environ.get("TSAN_OPTIONS") else 30
 
@@ -111,9 +113,15 @@ class Watch(Bench):
         self.check(not missing, f"{len(missing)} are missing, such as {missing[:3]}")
         self.run("verify", "-q", self.cache)
 
-    def end(self):
+    def leave_nothing(self):
+        """However the test ends; also what went into the background."""
         if self.process and self.process.poll() is None:
             self.kill()
+        if self.dir.exists():
+            subprocess.run([self.firn, "stop", self.cache], capture_output=True)
+
+    def end(self):
+        self.leave_nothing()
         super().end()
 
 

@@ -75,6 +75,13 @@ extern bool firn_cli_quiet, firn_cli_verbose;
 int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, int *argc,
                    char ***argv);
 
+/**
+ * Sets one option by its long name, as from a file: a flag by yes, true, on or 1. FIRN_CLI_GO, or
+ * the exit status: what is wrong was said.
+ */
+int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, const char *name,
+                 const char *text);
+
 /** Says on stderr what is wrong with the arguments and where help is; returns FIRN_USAGE. */
 int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn watch`: the daemon around firn/watch.h: signals, control socket, service manager. */
 #include "cli.h"
+#include "config.h"
 #include "control.h"
 #include "extract_options.h"
 #include "notify.h"
@@ -9,11 +10,15 @@
 #include "watch_report.h"
 
 #include <errno.h>
+#include <linux/ioprio.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,9 +30,10 @@
 /** What the command line said about the daemon itself. */
 struct manners {
     struct firn_watch_options watch;
-    struct firn_opt_list exclude;
+    struct firn_opt_list exclude, directories;
+    const char *config;
     const char *metrics_file;
-    int log;
+    int log, priority;
     bool background;
 };
 
@@ -255,14 +261,40 @@ static int serve(struct daemon *d)
     return finish(d);
 }
 
+/** Others come first, on the processor and on the disk; what is refused is no loss. */
+static void lower_priority(void)
+{
+    const struct sched_param none = {0};
+    setpriority(PRIO_PROCESS, 0, 10);
+    sched_setscheduler(0, SCHED_BATCH, &none);
+    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+}
+
+/** What is in the file counts less than the command line, so it has to be read first. */
+static const char *find_config(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--config") == 0) {
+            return argv[i + 1]; /* the last one is NULL */
+        }
+        if (strncmp(argv[i], "--config=", 9) == 0) {
+            return argv[i] + 9;
+        }
+    }
+    return NULL;
+}
+
 static int watch(const struct firn_verb *verb, int argc, char **argv)
 {
+    static const char *const priorities[] = {"low", "normal", NULL};
     static const char *const logs[] = {"text", "journal", "json", NULL};
     struct manners m = {0};
     struct firn_watch_options *w = &m.watch;
     struct firn_extract_args args = {
         .options = {.on_failure = on_failure, .on_notice = on_notice}};
     const struct firn_opt own[] = {
+        {FIRN_OPT_TEXT, 0, "config", "FILE", "take options from FILE, then those given here",
+         &m.config, NULL},
         {FIRN_OPT_LIST, 'x', "exclude", "PATTERN", "leave out what is called so; may be repeated",
          &m.exclude, NULL},
         {FIRN_OPT_COUNT, 0, "settle", "MS", "a file must look the same so long [100]",
@@ -277,6 +309,13 @@ static int watch(const struct firn_verb *verb, int argc, char **argv)
          &w->idle_unload_seconds, NULL},
         {FIRN_OPT_COUNT, 0, "cpu-limit", "PERCENT", "of one core, on average [no limit]",
          &w->cpu_percent, NULL},
+        {FIRN_OPT_TEXT, 0, "only-between", "TIMES", "compute only then, such as 22:00-06:00 [always]",
+         &w->only_between, NULL},
+        {FIRN_OPT_FLAG, 0, "ac-only", NULL, "compute nothing on battery", &w->ac_only, NULL},
+        {FIRN_OPT_COUNT, 0, "max-pressure", "PERCENT", "wait while memory or disks are short [never]",
+         &w->max_pressure, NULL},
+        {FIRN_OPT_CHOICE, 0, "priority", "HOW", "low or normal, for processor and disk [low]",
+         &m.priority, priorities},
         {FIRN_OPT_FLAG, 'B', "background", NULL, "detach when it is ready", &m.background, NULL},
         {FIRN_OPT_CHOICE, 0, "log", "FORM", "text, journal or json [what stderr is]", &m.log, logs},
         {FIRN_OPT_TEXT, 0, "metrics-file", "FILE", "write OpenMetrics there every 15 s",
@@ -284,14 +323,23 @@ static int watch(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     firn_extract_table(&args, own);
-    int status = firn_extract_parse(verb, &args, argc, argv);
+    const char *config = find_config(argc, argv);
+    int status = config ? firn_config_read(verb, args.table, config, &m.directories) : FIRN_CLI_GO;
+    if (status == FIRN_CLI_GO) {
+        status = firn_extract_parse(verb, &args, argc, argv);
+    }
     if (status != FIRN_CLI_GO) {
         return status;
     }
-    if (args.options.n_paths == 0) {
+    for (size_t i = 0; i < args.options.n_paths && m.directories.n < FIRN_OPT_LIST_MOST; i++) {
+        m.directories.item[m.directories.n++] = args.options.paths[i];
+    }
+    if (m.directories.n == 0) {
         return firn_cli_usage(verb, "no directory given");
     }
     w->extract = args.options;
+    w->extract.paths = m.directories.item;
+    w->extract.n_paths = m.directories.n;
     w->exclude = m.exclude.item;
     w->n_exclude = m.exclude.n;
     firn_log_use(m.log ? (enum firn_log_form)(m.log - 1) : firn_log_default());
@@ -299,6 +347,9 @@ static int watch(const struct firn_verb *verb, int argc, char **argv)
     if (error) {
         firn_cli_warn("cannot go into the background: %s", strerror(error));
         return FIRN_NOMEM;
+    }
+    if (m.priority != 2) {
+        lower_priority();
     }
     struct daemon d = {.manners = &m, .cache = args.options.cache};
     return serve(&d);

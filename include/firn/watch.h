@@ -27,6 +27,9 @@ struct firn_watch_options {
     int watch_limit;            /**< directories to watch at most; half of the system's limit */
     int idle_unload_seconds;    /**< without work: give the model's memory back; 60 */
     int cpu_percent;            /**< of one core, at most; no limit */
+    const char *only_between;   /**< compute at these times only: "22:00-06:00", local time */
+    bool ac_only;               /**< ... not on battery */
+    int max_pressure;           /**< ... not while others wait for memory or disks: percent */
 };
 
 /**
