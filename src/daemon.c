@@ -150,6 +150,7 @@ static int open_line(struct firn_watch *w, struct firn_error *err)
     if (status)
         return status;
     line->sink.eager = true;
+    line->decode.warden = w->warden;
     w->follow = (struct firn_follow_config){
         .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, w->writer},
         .feed = w->feed, .idle_ns = idle_ns(w), .cpu_percent = w->options.cpu_percent};
@@ -284,6 +285,8 @@ static void set_defaults(struct firn_watch_options *o)
         o->rescan_seconds = 3600;
     if (!o->poll_seconds)
         o->poll_seconds = 60;
+    if (!o->decode_seconds)
+        o->decode_seconds = 30;
     if (!o->idle_unload_seconds)
         o->idle_unload_seconds = 60;
 }
@@ -295,6 +298,9 @@ static int check_options(const struct firn_watch *w, struct firn_error *err)
         return firn_fail(err, FIRN_USAGE, "a model and a cache are needed");
     if (!o->n_paths || o->files_from)
         return firn_fail(err, FIRN_USAGE, "directories are needed, nothing else can be watched");
+    if (o->bn && strncmp(o->bn, "batch:", 6) == 0)
+        return firn_fail(err, FIRN_USAGE, "--bn %s: photographs that arrive one by one are in no "
+                                          "canonical batch; use firn extract", o->bn);
     if (w->options.max_pressure > 100)
         return firn_fail(err, FIRN_USAGE, "pressure: 1 to 100 percent");
     return firn_line_check(o, err);
@@ -320,6 +326,19 @@ static int start_line(struct firn_watch *w, struct firn_error *err)
     return status ? firn_fail(err, FIRN_NOMEM, "cannot start a thread: %s", strerror(-status)) : 0;
 }
 
+/* Before there are weights, which it would keep in memory, and threads. */
+static int split_off_warden(struct firn_watch *w, struct firn_error *err)
+{
+    int most = w->options.extract.threads;
+    if (!most)
+        most = (int)sysconf(_SC_NPROCESSORS_CONF);
+    if (!firn_cell_filtered())
+        firn_notice(&w->options.extract, "this build is without libseccomp: isolated decoders may "
+                                         "use all system calls");
+    return firn_warden_create(&w->warden, most, FIRN_READ_LIMIT,
+                              (int64_t)w->options.decode_seconds * 1000000000, err);
+}
+
 static int prepare(struct firn_watch *w, struct firn_error *err)
 {
     const struct firn_extract_options *o = &w->options.extract;
@@ -335,6 +354,8 @@ static int prepare(struct firn_watch *w, struct firn_error *err)
     if (w->roots.n_files)
         return firn_fail(err, FIRN_USAGE, "%s: is not a directory; firn extract takes files",
                          w->roots.file[0]);
+    if (w->options.isolate && (status = split_off_warden(w, err)))
+        return status;
     if ((status = firn_roots_refuse(&w->roots, o->cache, err)) ||
         (status = firn_recipe_open(&w->recipe, o, err)))
         return status;
@@ -421,6 +442,7 @@ int firn_watch_stop(struct firn_watch *w, struct firn_error *err)
         *err = w->err;
     int closed = firn_writer_close(w->writer, status ? NULL : err);
     firn_recipe_close(&w->recipe);
+    firn_warden_destroy(w->warden);
     firn_feed_destroy(w->feed);
     firn_roots_clear(&w->roots);
     if (w->ended >= 0)

@@ -28,6 +28,7 @@ struct firn_watch {
     struct firn_recipe recipe; /* of the line's thread, once that runs */
     struct firn_fingerprint fingerprint;
     struct firn_writer *writer;
+    struct firn_warden *warden; /* of isolated decoders, or NULL */
     struct firn_feed *feed;
     struct firn_watcher_config watcher_config;
     struct firn_watcher *watcher;

@@ -25,6 +25,7 @@
  *      follow.c     the source of the daemon: names from feed.c; offer.c: what both sources do
  *      read.c       whole files: read_uring.c or read_threads.c, both do the steps of read_job.c
  *      arena.c      bounded memory for the bytes of files
+ *      cell.c       decoders in processes of their own: cell_child.c, cell_filter.c
  *      decode.c     bytes to crops        infer.c   crops to features, in batches
  *      sink.c       outcomes to the cache, in groups; twins.c: same bytes at the same time
  *

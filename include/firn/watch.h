@@ -26,6 +26,8 @@ struct firn_watch_options {
     int poll_seconds;           /**< the same where the kernel cannot tell what changes; 60 */
     int watch_limit;            /**< directories to watch at most; half of the system's limit */
     int idle_unload_seconds;    /**< without work: give the model's memory back; 60 */
+    bool isolate;               /**< decode in processes of their own; see firn_watch_start() */
+    int decode_seconds;         /**< isolated: how long one photograph may take; 30 */
     int cpu_percent;            /**< of one core, at most; no limit */
     const char *only_between;   /**< compute at these times only: "22:00-06:00", local time */
     bool ac_only;               /**< ... not on battery */
@@ -34,7 +36,8 @@ struct firn_watch_options {
 
 /**
  * Takes the cache, loads the model and begins to watch: ready when it returns 0. Failures as of
- * firn_extract(). The options' pointers outlive the watch.
+ * firn_extract(). The options' pointers outlive the watch. With `isolate` this forks: call it while
+ * the process has one thread.
  */
 int firn_watch_start(struct firn_watch **out, const struct firn_watch_options *options,
                      struct firn_error *err);
