@@ -37,7 +37,7 @@
  *      compare.c    statistics opened, compared, applied
  *
  * - src/daemon.c    firn_watch_start(): the line, whenever src/watch/ has noticed photographs
- *      tree.c       inotify            settle.c  files that may still be growing
+ *      dirs.c       inotify            settle.c  files that may still be growing
  *      watcher.c    events             finder.c  walks; ignore.c, gate.c
  *
  * - src/image/      bytes to a crop, as Pillow and torchvision make it (image.h)

@@ -10,7 +10,7 @@
 #include "watch/gate.h"
 #include "watch/ignore.h"
 #include "watch/settle.h"
-#include "watch/tree.h"
+#include "watch/dirs.h"
 
 static char dir[] = "/tmp/firn-test-watch-XXXXXX";
 
@@ -149,17 +149,17 @@ static void test_gate(void)
     CHECK(!is_open(&gate, 0));
 }
 
-static int watch_of(struct firn_tree *tree)
+static int watch_of(struct firn_dirs *tree)
 {
     _Alignas(struct inotify_event) char bytes[4096];
-    ssize_t n = read(firn_tree_fd(tree), bytes, sizeof bytes);
+    ssize_t n = read(firn_dirs_fd(tree), bytes, sizeof bytes);
     return n > 0 ? ((struct inotify_event *)bytes)->wd : -1;
 }
 
 static void test_tree(void)
 {
-    struct firn_tree *tree;
-    struct firn_tree_counts counts;
+    struct firn_dirs *tree;
+    struct firn_dirs_counts counts;
     struct firn_error err;
     char path[PATH_MAX];
     size_t root;
@@ -167,14 +167,14 @@ static void test_tree(void)
     write_file("t/b/x", "");
     write_file("t/ab/x", "");
     CHECK_INT(symlink("a", in_dir("t/link")), 0);
-    CHECK_INT(firn_tree_create(&tree, 2, &err), 0);
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/a")), FIRN_TREE_NEW);
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/a")), FIRN_TREE_KNOWN);
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/link")), FIRN_TREE_NEW); /* a name, not a watch */
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/ab")), FIRN_TREE_NEW);
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/b")), FIRN_TREE_UNWATCHED);
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/none")), FIRN_TREE_NEW); /* gone: no polling */
-    firn_tree_count(tree, &counts);
+    CHECK_INT(firn_dirs_create(&tree, 2, &err), 0);
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/a")), FIRN_DIRS_NEW);
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/a")), FIRN_DIRS_KNOWN);
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/link")), FIRN_DIRS_NEW); /* a name, not a watch */
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/ab")), FIRN_DIRS_NEW);
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/b")), FIRN_DIRS_UNWATCHED);
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/none")), FIRN_DIRS_NEW); /* gone: no polling */
+    firn_dirs_count(tree, &counts);
     CHECK_INT(counts.watched, 2);
     CHECK_INT(counts.unwatched, 1);
     watch_of(tree); /* the end of what was over the limit */
@@ -182,19 +182,19 @@ static void test_tree(void)
     CHECK_INT(watch_of(tree), -1);
     write_file("t/a/y", "");
     int wd = watch_of(tree), names = 0;
-    for (size_t i = 0; firn_tree_find(tree, wd, i, &root, path); i++, names++)
+    for (size_t i = 0; firn_dirs_find(tree, wd, i, &root, path); i++, names++)
         CHECK(root == 3 && (strcmp(path, in_dir("t/a")) == 0 ||
                             strcmp(path, in_dir("t/link")) == 0));
     CHECK_INT(names, 2);
-    firn_tree_remove(tree, in_dir("t/a")); /* not t/ab, and not the other name */
-    CHECK(firn_tree_find(tree, wd, 0, &root, path) && !firn_tree_find(tree, wd, 1, &root, path));
-    firn_tree_count(tree, &counts);
+    firn_dirs_remove(tree, in_dir("t/a")); /* not t/ab, and not the other name */
+    CHECK(firn_dirs_find(tree, wd, 0, &root, path) && !firn_dirs_find(tree, wd, 1, &root, path));
+    firn_dirs_count(tree, &counts);
     CHECK_INT(counts.watched, 2);
-    firn_tree_forget(tree, wd);
-    firn_tree_count(tree, &counts);
+    firn_dirs_forget(tree, wd);
+    firn_dirs_count(tree, &counts);
     CHECK_INT(counts.watched, 1);
-    CHECK_INT(firn_tree_add(tree, 3, in_dir("t/b")), FIRN_TREE_NEW);
-    firn_tree_destroy(tree);
+    CHECK_INT(firn_dirs_add(tree, 3, in_dir("t/b")), FIRN_DIRS_NEW);
+    firn_dirs_destroy(tree);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "watch/tree.h"
+#include "watch/dirs.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ struct node {
     char path[];
 };
 
-struct firn_tree {
+struct firn_dirs {
     pthread_mutex_t mutex; /* one thread reads events while another walks */
     int fd;
     size_t watched, unwatched, limit;
@@ -45,9 +45,9 @@ static size_t half_of_system_limit(void)
     return n / 2;
 }
 
-int firn_tree_create(struct firn_tree **out, size_t limit, struct firn_error *err)
+int firn_dirs_create(struct firn_dirs **out, size_t limit, struct firn_error *err)
 {
-    struct firn_tree *t = calloc(1, sizeof *t);
+    struct firn_dirs *t = calloc(1, sizeof *t);
     *out = NULL;
     if (!t)
         return firn_fail_nomem(err, "the watched directories");
@@ -64,7 +64,7 @@ int firn_tree_create(struct firn_tree **out, size_t limit, struct firn_error *er
     return 0;
 }
 
-void firn_tree_destroy(struct firn_tree *t)
+void firn_dirs_destroy(struct firn_dirs *t)
 {
     if (!t)
         return;
@@ -78,13 +78,13 @@ void firn_tree_destroy(struct firn_tree *t)
     free(t);
 }
 
-int firn_tree_fd(const struct firn_tree *t)
+int firn_dirs_fd(const struct firn_dirs *t)
 {
     return t->fd;
 }
 
 /* The first name of `wd` behind `node` (NULL: of all). */
-static struct node *next_name(const struct firn_tree *t, int wd, const struct node *node)
+static struct node *next_name(const struct firn_dirs *t, int wd, const struct node *node)
 {
     struct node *next = node ? node->next : t->bucket[(unsigned)wd % BUCKETS];
     while (next && next->wd != wd)
@@ -92,7 +92,7 @@ static struct node *next_name(const struct firn_tree *t, int wd, const struct no
     return next;
 }
 
-static void unlink_node(struct firn_tree *t, struct node **at)
+static void unlink_node(struct firn_dirs *t, struct node **at)
 {
     struct node *node = *at;
     *at = node->next;
@@ -101,24 +101,24 @@ static void unlink_node(struct firn_tree *t, struct node **at)
     free(node);
 }
 
-static enum firn_tree_add refuse(struct firn_tree *t, int wd)
+static enum firn_dirs_add refuse(struct firn_dirs *t, int wd)
 {
     if (wd >= 0 && !next_name(t, wd, NULL))
         inotify_rm_watch(t->fd, wd);
     t->unwatched++;
-    return FIRN_TREE_UNWATCHED;
+    return FIRN_DIRS_UNWATCHED;
 }
 
-static enum firn_tree_add add(struct firn_tree *t, size_t root, const char *path)
+static enum firn_dirs_add add(struct firn_dirs *t, size_t root, const char *path)
 {
     int wd = inotify_add_watch(t->fd, path, EVENTS);
     if (wd < 0 && errno != ENOSPC && errno != ENOMEM)
-        return FIRN_TREE_NEW; /* it is gone, or not ours to read: the walk will say so */
+        return FIRN_DIRS_NEW; /* it is gone, or not ours to read: the walk will say so */
     const struct node *name = wd < 0 ? NULL : next_name(t, wd, NULL);
     bool is_new = !name;
     for (; name; name = next_name(t, wd, name))
         if (name->root == root && strcmp(name->path, path) == 0)
-            return FIRN_TREE_KNOWN;
+            return FIRN_DIRS_KNOWN;
     size_t size = strlen(path) + 1;
     struct node *node = wd >= 0 && (!is_new || t->watched < t->limit)
                             ? malloc(sizeof *node + size) : NULL;
@@ -129,18 +129,18 @@ static enum firn_tree_add add(struct firn_tree *t, size_t root, const char *path
     memcpy(node->path, path, size);
     *bucket = node;
     t->watched += is_new;
-    return FIRN_TREE_NEW;
+    return FIRN_DIRS_NEW;
 }
 
-enum firn_tree_add firn_tree_add(struct firn_tree *t, size_t root, const char *path)
+enum firn_dirs_add firn_dirs_add(struct firn_dirs *t, size_t root, const char *path)
 {
     pthread_mutex_lock(&t->mutex);
-    enum firn_tree_add added = add(t, root, path);
+    enum firn_dirs_add added = add(t, root, path);
     pthread_mutex_unlock(&t->mutex);
     return added;
 }
 
-bool firn_tree_find(struct firn_tree *t, int wd, size_t i, size_t *root, char path[PATH_MAX])
+bool firn_dirs_find(struct firn_dirs *t, int wd, size_t i, size_t *root, char path[PATH_MAX])
 {
     pthread_mutex_lock(&t->mutex);
     const struct node *name = next_name(t, wd, NULL);
@@ -154,7 +154,7 @@ bool firn_tree_find(struct firn_tree *t, int wd, size_t i, size_t *root, char pa
     return name != NULL;
 }
 
-void firn_tree_forget(struct firn_tree *t, int wd)
+void firn_dirs_forget(struct firn_dirs *t, int wd)
 {
     pthread_mutex_lock(&t->mutex);
     for (struct node **at = &t->bucket[(unsigned)wd % BUCKETS]; *at;) {
@@ -166,7 +166,7 @@ void firn_tree_forget(struct firn_tree *t, int wd)
     pthread_mutex_unlock(&t->mutex);
 }
 
-void firn_tree_remove(struct firn_tree *t, const char *path)
+void firn_dirs_remove(struct firn_dirs *t, const char *path)
 {
     size_t n = strlen(path);
     pthread_mutex_lock(&t->mutex);
@@ -185,16 +185,16 @@ void firn_tree_remove(struct firn_tree *t, const char *path)
     pthread_mutex_unlock(&t->mutex);
 }
 
-void firn_tree_recount(struct firn_tree *t)
+void firn_dirs_recount(struct firn_dirs *t)
 {
     pthread_mutex_lock(&t->mutex);
     t->unwatched = 0;
     pthread_mutex_unlock(&t->mutex);
 }
 
-void firn_tree_count(struct firn_tree *t, struct firn_tree_counts *counts)
+void firn_dirs_count(struct firn_dirs *t, struct firn_dirs_counts *counts)
 {
     pthread_mutex_lock(&t->mutex);
-    *counts = (struct firn_tree_counts){t->watched, t->unwatched, t->limit};
+    *counts = (struct firn_dirs_counts){t->watched, t->unwatched, t->limit};
     pthread_mutex_unlock(&t->mutex);
 }

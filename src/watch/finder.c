@@ -84,7 +84,7 @@ static bool on_enter(void *user, const char *path)
         return false;
     if (!is_root && is_ignored(l, path))
         return l->whole; /* what extract has put into the cache is to be met, no more */
-    return firn_tree_add(w->tree, l->root, path) != FIRN_TREE_KNOWN || l->whole;
+    return firn_dirs_add(w->dirs, l->root, path) != FIRN_DIRS_KNOWN || l->whole;
 }
 
 static int64_t nanoseconds(struct timespec t)
@@ -191,7 +191,7 @@ static void set_missing(struct firn_watcher *w, size_t i, bool missing)
     for (size_t k = 0; k < w->config->roots->n; k++)
         w->status.waiting |= w->root[k].missing;
     if (missing) {
-        firn_tree_remove(w->tree, path);
+        firn_dirs_remove(w->dirs, path);
         firn_watcher_say(w, "%.700s: is not there; waiting for it, nothing is forgotten", path);
     } else {
         firn_watcher_say(w, "%.700s: is there again", path);
@@ -216,11 +216,11 @@ static bool refresh(struct firn_watcher *w, size_t i, bool *whole)
     struct stat st;
     bool there = stat(root->path, &st) == 0 && S_ISDIR(st.st_mode);
     if (there && known->seen && (known->dev != st.st_dev || known->ino != st.st_ino)) {
-        firn_tree_remove(w->tree, root->path); /* of a directory that is no longer here */
+        firn_dirs_remove(w->dirs, root->path); /* of a directory that is no longer here */
         *whole = true;
     }
     if (there)
-        firn_tree_add(w->tree, i, root->path);
+        firn_dirs_add(w->dirs, i, root->path);
     there = there && firn_root_list(&fresh, root, &err) == 0 &&
             !is_bare_mount_point(known, &st, root, &fresh);
     if (there && !same_classes(root, &fresh) &&
@@ -293,12 +293,12 @@ static void look_at(struct look *l, const char *below)
 static void look_at_all(struct firn_watcher *w)
 {
     struct look look = {.w = w};
-    struct firn_tree_counts counts;
+    struct firn_dirs_counts counts;
     int64_t began = firn_now_ns();
-    firn_tree_recount(w->tree);
+    firn_dirs_recount(w->dirs);
     for (look.root = 0; look.root < w->config->roots->n && !stopped(&look); look.root++)
         look_at(&look, "");
-    firn_tree_count(w->tree, &counts);
+    firn_dirs_count(w->dirs, &counts);
     pthread_mutex_lock(&w->mutex);
     int64_t now = firn_now_ns(), period = w->config->rescan_ns;
     for (size_t i = 0; i < w->config->roots->n; i++)

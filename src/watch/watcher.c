@@ -69,7 +69,7 @@ static void on_directory(struct firn_watcher *w, size_t root, const char *path, 
 {
     bool top = strchr(path + name, '/') == NULL;
     if (mask & (IN_DELETE | IN_MOVED_FROM))
-        firn_tree_remove(w->tree, path);
+        firn_dirs_remove(w->dirs, path);
     if (top || mask & (IN_CREATE | IN_MOVED_TO))
         firn_finder_ask(w, root, path + name);
 }
@@ -134,7 +134,7 @@ static void on_event(struct firn_watcher *w, const struct inotify_event *event)
         firn_finder_ask_all(w, false);
         return;
     }
-    for (size_t i = 0; firn_tree_find(w->tree, event->wd, i, &root, path); i++) {
+    for (size_t i = 0; firn_dirs_find(w->dirs, event->wd, i, &root, path); i++) {
         if (event->len && event->name[0])
             on_entry(w, root, path, event);
         else if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) &&
@@ -142,14 +142,14 @@ static void on_event(struct firn_watcher *w, const struct inotify_event *event)
             firn_finder_ask(w, root, "");
     }
     if (event->mask & IN_IGNORED)
-        firn_tree_forget(w->tree, event->wd);
+        firn_dirs_forget(w->dirs, event->wd);
 }
 
 static void read_events(struct firn_watcher *w)
 {
     _Alignas(struct inotify_event) char bytes[65536];
     ssize_t n;
-    while ((n = read(firn_tree_fd(w->tree), bytes, sizeof bytes)) > 0) {
+    while ((n = read(firn_dirs_fd(w->dirs), bytes, sizeof bytes)) > 0) {
         pthread_mutex_lock(&w->mutex);
         for (ssize_t at = 0; at < n;) {
             const struct inotify_event *event = (const struct inotify_event *)(bytes + at);
@@ -227,7 +227,7 @@ static int64_t on_time(struct firn_watcher *w, int64_t *roots_due, int64_t *tick
 static void *run_events(void *user)
 {
     struct firn_watcher *w = user;
-    struct pollfd fds[2] = {{.fd = firn_tree_fd(w->tree), .events = POLLIN},
+    struct pollfd fds[2] = {{.fd = firn_dirs_fd(w->dirs), .events = POLLIN},
                             {.fd = w->wake, .events = POLLIN}};
     int64_t roots_due = firn_now_ns() + ROOTS_NS, tick_due = 0;
     while (!atomic_load(&w->stop)) {
@@ -248,7 +248,7 @@ static void *run_events(void *user)
 static void discard(struct firn_watcher *w)
 {
     firn_settle_destroy(w->settle);
-    firn_tree_destroy(w->tree);
+    firn_dirs_destroy(w->dirs);
     while (w->n_jobs)
         free(w->job[--w->n_jobs].path);
     if (w->wake >= 0)
@@ -292,7 +292,7 @@ int firn_watcher_start(struct firn_watcher **out, const struct firn_watcher_conf
     if (!status)
         status = firn_settle_create(&w->settle, SETTLING, config->settle_ns, err);
     if (!status)
-        status = firn_tree_create(&w->tree, config->watch_limit, err);
+        status = firn_dirs_create(&w->dirs, config->watch_limit, err);
     if (!status)
         status = start_threads(w, err);
     if (status)
@@ -345,8 +345,8 @@ void firn_watcher_again(struct firn_watcher *w, const char *path)
 
 void firn_watcher_status(struct firn_watcher *w, struct firn_watcher_status *status)
 {
-    struct firn_tree_counts counts;
-    firn_tree_count(w->tree, &counts);
+    struct firn_dirs_counts counts;
+    firn_dirs_count(w->dirs, &counts);
     pthread_mutex_lock(&w->mutex);
     *status = w->status;
     status->settling = firn_settle_count(w->settle);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "watch/settle.h"
-#include "watch/tree.h"
+#include "watch/dirs.h"
 #include "watch/watcher.h"
 
 #define FIRN_WATCH_JOBS 256
@@ -32,7 +32,7 @@ struct firn_watch_root {
 
 struct firn_watcher {
     const struct firn_watcher_config *config;
-    struct firn_tree *tree;
+    struct firn_dirs *dirs;
     pthread_t events, finder;
     bool has_events, has_finder;
     int64_t commit_due; /**< of deletions; the thread of events only */
