@@ -3,6 +3,8 @@
 """How the daemon fits into a system: check_watch_manners.py FIRN SAMPLES."""
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -149,6 +151,21 @@ def weak_machines():
     t.run("watch", *MODEL, "-o", t.cache, "--only-between", "night", t.photos, expect=2)
 
 
+def unit():
+    """The system's unit lets the daemon do little, by systemd's own measure."""
+    file = Path(t.firn).parent / "firn@.service"
+    if not shutil.which("systemd-analyze") or not file.exists():
+        print("no systemd-analyze: the unit is not examined")
+        return
+    copy = t.dir / "firn@x.service"
+    copy.write_bytes(file.read_bytes())
+    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", copy],
+                          capture_output=True, text=True)
+    found = re.search(r"exposure level for \S+ ([0-9.]+)", done.stdout)
+    t.check(found and float(found.group(1)) <= 2.0, f"exposure: {done.stdout[-500:]} {done.stderr}")
+    print(f"exposure {found.group(1) if found else '?'}")
+
+
 def model_changes():
     """Other weights under the same name, after the first were given back: the daemon ends."""
     model = t.dir / "model.pth"
@@ -198,7 +215,7 @@ def clock():
     t.stop()
 
 
-for test in (clock, service_manager, logs, metrics, configuration, weak_machines, model_changes):
+for test in (unit, clock, service_manager, logs, metrics, configuration, weak_machines, model_changes):
     start = time.monotonic()
     test()
     print(f"{test.__name__}: {time.monotonic() - start:.1f} s", flush=True)

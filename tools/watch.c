@@ -284,19 +284,19 @@ static const char *find_config(int argc, char **argv)
     return NULL;
 }
 
-static int watch(const struct firn_verb *verb, int argc, char **argv)
+#define OWN_OPTIONS 24
+
+/** Those that extract does not have. */
+static void own_options(struct manners *m, struct firn_opt own[OWN_OPTIONS])
 {
     static const char *const priorities[] = {"low", "normal", NULL};
     static const char *const logs[] = {"text", "journal", "json", NULL};
-    struct manners m = {0};
-    struct firn_watch_options *w = &m.watch;
-    struct firn_extract_args args = {
-        .options = {.on_failure = on_failure, .on_notice = on_notice}};
-    const struct firn_opt own[] = {
+    struct firn_watch_options *w = &m->watch;
+    const struct firn_opt table[] = {
         {FIRN_OPT_TEXT, 0, "config", "FILE", "take options from FILE, then those given here",
-         &m.config, NULL},
+         &m->config, NULL},
         {FIRN_OPT_LIST, 'x', "exclude", "PATTERN", "leave out what is called so; may be repeated",
-         &m.exclude, NULL},
+         &m->exclude, NULL},
         {FIRN_OPT_COUNT, 0, "settle", "MS", "a file must look the same so long [100]",
          &w->settle_ms, NULL},
         {FIRN_OPT_COUNT, 0, "rescan", "SECONDS", "look through everything so often [3600]",
@@ -313,19 +313,32 @@ static int watch(const struct firn_verb *verb, int argc, char **argv)
          &w->decode_seconds, NULL},
         {FIRN_OPT_COUNT, 0, "cpu-limit", "PERCENT", "of one core, on average [no limit]",
          &w->cpu_percent, NULL},
-        {FIRN_OPT_TEXT, 0, "only-between", "TIMES", "compute only then, such as 22:00-06:00 [always]",
+        {FIRN_OPT_TEXT, 0, "only-between", "TIMES", "compute only then: 22:00-06:00 [always]",
          &w->only_between, NULL},
         {FIRN_OPT_FLAG, 0, "ac-only", NULL, "compute nothing on battery", &w->ac_only, NULL},
-        {FIRN_OPT_COUNT, 0, "max-pressure", "PERCENT", "wait while memory or disks are short [never]",
+        {FIRN_OPT_COUNT, 0, "max-pressure", "PERCENT", "wait while memory or disks are short [no]",
          &w->max_pressure, NULL},
         {FIRN_OPT_CHOICE, 0, "priority", "HOW", "low or normal, for processor and disk [low]",
-         &m.priority, priorities},
-        {FIRN_OPT_FLAG, 'B', "background", NULL, "detach when it is ready", &m.background, NULL},
-        {FIRN_OPT_CHOICE, 0, "log", "FORM", "text, journal or json [what stderr is]", &m.log, logs},
+         &m->priority, priorities},
+        {FIRN_OPT_FLAG, 'B', "background", NULL, "detach when it is ready", &m->background, NULL},
+        {FIRN_OPT_CHOICE, 0, "log", "FORM", "text, journal or json [what stderr is]", &m->log,
+         logs},
         {FIRN_OPT_TEXT, 0, "metrics-file", "FILE", "write OpenMetrics there every 15 s",
-         &m.metrics_file, NULL},
+         &m->metrics_file, NULL},
         {0},
     };
+    _Static_assert(sizeof(table) <= OWN_OPTIONS * sizeof(*table), "room for all");
+    memcpy(own, table, sizeof(table));
+}
+
+static int watch(const struct firn_verb *verb, int argc, char **argv)
+{
+    struct manners m = {0};
+    struct firn_watch_options *w = &m.watch;
+    struct firn_extract_args args = {
+        .options = {.on_failure = on_failure, .on_notice = on_notice}};
+    struct firn_opt own[OWN_OPTIONS];
+    own_options(&m, own);
     firn_extract_table(&args, own);
     const char *config = find_config(argc, argv);
     int status = config ? firn_config_read(verb, args.table, config, &m.directories) : FIRN_CLI_GO;

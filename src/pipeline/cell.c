@@ -71,6 +71,11 @@ bool firn_turn_wait(_Atomic uint32_t *turn, uint32_t value, int64_t deadline_ns)
 void firn_turn_set(_Atomic uint32_t *turn, uint32_t value)
 {
     atomic_store_explicit(turn, value, memory_order_release);
+    firn_turn_wake(turn);
+}
+
+void firn_turn_wake(_Atomic uint32_t *turn)
+{
     syscall(SYS_futex, turn, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
@@ -214,8 +219,10 @@ static void try_start(struct firn_cell *cell)
         end_decoder(cell);
 }
 
+/* One that has died while it had nothing to do is no photograph's fault. */
 static bool start_decoder(struct firn_cell *cell)
 {
+    cell->alive = cell->alive && atomic_load(&cell->head->turn) == FIRN_TURN_CELL;
     for (int i = 0; i < STARTS && !cell->alive; i++)
         try_start(cell);
     return cell->alive;
@@ -225,7 +232,9 @@ static bool start_decoder(struct firn_cell *cell)
 static bool attempt(struct firn_cell *cell, char why[64])
 {
     struct firn_cell_head *head = cell->head;
-    firn_turn_set(&head->turn, FIRN_TURN_DECODER);
+    uint32_t mine = FIRN_TURN_CELL; /* unless it dies in this moment */
+    if (atomic_compare_exchange_strong(&head->turn, &mine, FIRN_TURN_DECODER))
+        firn_turn_wake(&head->turn);
     bool answered = firn_turn_wait(&head->turn, FIRN_TURN_DECODER,
                                    firn_now_ns() + cell->warden->hang_ns);
     if (answered && atomic_load_explicit(&head->turn, memory_order_acquire) == FIRN_TURN_CELL)
@@ -247,7 +256,7 @@ int firn_cell_decode(struct firn_cell *cell, const uint8_t *bytes, size_t size, 
     size_t crop = (size_t)head->spec.crop;
     char why[64] = "";
     for (int tries = 0; tries < 2; tries++) {
-        if (!cell->alive && !start_decoder(cell))
+        if (!start_decoder(cell))
             return firn_fail(err, FIRN_NOMEM, "no decoder can be started");
         memcpy(cell->bytes, bytes, size);
         head->size = size;

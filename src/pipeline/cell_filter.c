@@ -7,7 +7,10 @@
 
 #include <seccomp.h>
 
-/* Memory, the turn, the end; a library's word on what is no longer there. A photograph that makes its decoder want more is its last. */
+/*
+ * Memory, the turn, the end, and a library's complaint to an output that is closed. A decoder that
+ * wants more is ended, and its photograph has had one of its two tries.
+ */
 static const int allowed[] = {
     SCMP_SYS(futex), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
     SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),

@@ -44,5 +44,6 @@ int firn_cell_filter(void);
 /** Waits until *turn is no longer `turn`, or until the deadline: false then. */
 bool firn_turn_wait(_Atomic uint32_t *turn, uint32_t value, int64_t deadline_ns);
 void firn_turn_set(_Atomic uint32_t *turn, uint32_t value);
+void firn_turn_wake(_Atomic uint32_t *turn);
 
 #endif
