@@ -22,8 +22,10 @@
  *      board.c      counters, the flag that ends a run, the way for news
  *      machine.c    threads, and the one way to end
  *      scan.c       finds photographs: roots.c (what the caller wants), imagefolder.c (the walk)
+ *      follow.c     the source of the daemon: names from feed.c; offer.c: what both sources do
  *      read.c       whole files: read_uring.c or read_threads.c, both do the steps of read_job.c
  *      arena.c      bounded memory for the bytes of files
+ *      cell.c       decoders in processes of their own: cell_child.c, cell_filter.c
  *      decode.c     bytes to crops        infer.c   crops to features, in batches
  *      sink.c       outcomes to the cache, in groups; twins.c: same bytes at the same time
  *
@@ -33,6 +35,10 @@
  *      estimate.c   from the options to the file: train.c (with batch.c: training mode; shard.c:
  *                   parts and their merge) or sequential.c (with store.c: activations kept)
  *      compare.c    statistics opened, compared, applied
+ *
+ * - src/daemon.c    firn_watch_start(): the line, whenever src/watch/ has noticed photographs
+ *      dirs.c       inotify            settle.c  files that may still be growing
+ *      watcher.c    events             finder.c  walks; ignore.c, gate.c
  *
  * - src/image/      bytes to a crop, as Pillow and torchvision make it (image.h)
  * - src/model/      weight files and the ResNet family as data (model.h)
@@ -64,6 +70,7 @@
 #include "trunk/trunk.h"
 
 #define REPORT_NS 200000000
+#define TICK_NS 50000000 /* how late `stop` may be seen */
 
 /* One extraction, from the arguments to the result. */
 struct extraction {
@@ -91,25 +98,6 @@ static int check_options(const struct firn_extract_options *o, struct firn_error
     return firn_line_check(o, err);
 }
 
-static int open_cache(struct extraction *x, struct firn_error *err)
-{
-    const struct firn_extract_options *o = x->options;
-    struct firn_roots *roots = &x->roots;
-    const struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
-    int status = firn_writer_open_with(&x->writer, o->cache, &x->recipe.fingerprint,
-                                       firn_trunk_dim(x->recipe.trunk), o->store, &settings, err);
-    char doubt[256];
-    for (size_t i = 0; !status && firn_writer_doubt(x->writer, i, doubt); i++)
-        firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);
-    for (size_t i = 0; i < roots->n && !status; i++)
-        status = firn_writer_root(x->writer, roots->root[i].path,
-                                  (const char *const *)roots->root[i].classes,
-                                  roots->root[i].n_classes, &roots->root[i].id, err);
-    if (!status && (roots->n_files || o->files_from))
-        status = firn_writer_root(x->writer, "", NULL, 0, &roots->files_id, err);
-    return status;
-}
-
 /* ---- the line ---- */
 
 static int build_line(struct extraction *x, struct firn_error *err)
@@ -121,8 +109,8 @@ static int build_line(struct extraction *x, struct firn_error *err)
         return status;
     line->began = x->began;
     x->scan = (struct firn_scan_config){
-        .in = line->ring[FIRN_SCAN], .out = line->ring[FIRN_READ], .board = &line->board,
-        .writer = x->writer, .roots = &x->roots, .list = o->files_from, .zero = o->zero};
+        .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, x->writer},
+        .roots = &x->roots, .list = o->files_from, .zero = o->zero};
     return firn_line_begin(line, &firn_scan_stage, &x->scan, err);
 }
 
@@ -153,22 +141,23 @@ static void report(struct extraction *x)
         x->options->on_progress(x->options->user, p);
 }
 
-static void on_tick(void *user)
+static int64_t on_tick(void *user)
 {
     struct extraction *x = user;
     int64_t now = firn_now_ns();
     if (x->options->stop && __atomic_load_n(x->options->stop, __ATOMIC_RELAXED))
         firn_board_halt(&x->line.board);
-    if (now - x->reported < REPORT_NS)
-        return;
-    x->reported = now;
-    report(x);
+    if (now - x->reported >= REPORT_NS) {
+        x->reported = now;
+        report(x);
+    }
+    return TICK_NS;
 }
 
 static void on_news(void *user, const struct firn_news *news)
 {
     const struct firn_extract_options *o = ((struct extraction *)user)->options;
-    if (!news->state)
+    if (news->state <= 0)
         firn_notice(o, "%s", news->text);
     else if (o->on_failure)
         o->on_failure(o->user, news->path, (enum firn_state)news->state, news->text);
@@ -229,7 +218,7 @@ static int prepare(struct extraction *x, struct firn_error *err)
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
         (status = firn_roots_refuse(&x->roots, o->cache, err)) ||
         (status = firn_recipe_open(&x->recipe, o, err)) ||
-        (status = open_cache(x, err)))
+        (status = firn_recipe_cache(&x->recipe, o, &x->roots, &x->writer, err)))
         return status;
     return build_line(x, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cache/fingerprint.h"
+#include "line.h"
 #include "model/stats.h"
 
 void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store)
@@ -93,6 +94,25 @@ void firn_recipe_close(struct firn_recipe *recipe)
 {
     firn_trunk_destroy(recipe->trunk);
     recipe->trunk = NULL;
+}
+
+int firn_recipe_cache(const struct firn_recipe *recipe, const struct firn_extract_options *o,
+                      struct firn_roots *roots, struct firn_writer **writer,
+                      struct firn_error *err)
+{
+    const struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
+    int status = firn_writer_open_with(writer, o->cache, &recipe->fingerprint,
+                                       firn_trunk_dim(recipe->trunk), o->store, &settings, err);
+    char doubt[256];
+    for (size_t i = 0; !status && firn_writer_doubt(*writer, i, doubt); i++)
+        firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);
+    for (size_t i = 0; i < roots->n && !status; i++)
+        status = firn_writer_root(*writer, roots->root[i].path,
+                                  (const char *const *)roots->root[i].classes,
+                                  roots->root[i].n_classes, &roots->root[i].id, err);
+    if (!status && (roots->n_files || o->files_from))
+        status = firn_writer_root(*writer, "", NULL, 0, &roots->files_id, err);
+    return status;
 }
 
 int firn_extract_fingerprint(const struct firn_extract_options *options,

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 #include "base/cpu.h"
+#include "cache/writer.h"
 #include "firn/extract.h"
 #include "firn/fingerprint.h"
 #include "image/image.h"
+#include "pipeline/roots.h"
 #include "trunk/trunk.h"
 
 struct firn_recipe {
@@ -30,5 +32,13 @@ int firn_recipe_open(struct firn_recipe *recipe, const struct firn_extract_optio
 /** Adds the storage type to the numeric part. */
 void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store);
 void firn_recipe_close(struct firn_recipe *recipe);
+
+/**
+ * Opens the cache that `options` name for features of this recipe and declares the roots in it,
+ * which get their ids. Failures as of firn_writer_open(); *writer is to be closed in any case.
+ */
+int firn_recipe_cache(const struct firn_recipe *recipe, const struct firn_extract_options *options,
+                      struct firn_roots *roots, struct firn_writer **writer,
+                      struct firn_error *err);
 
 #endif

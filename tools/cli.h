@@ -18,7 +18,16 @@ enum firn_opt_kind {
     FIRN_OPT_COUNT,   /**< int: a positive number */
     FIRN_OPT_WHOLE,   /**< int: 0 or a positive number */
     FIRN_OPT_REAL,    /**< double: finite, above 0 */
-    FIRN_OPT_CHOICE   /**< int: 1 + index into `choices`, 0 when not given */
+    FIRN_OPT_CHOICE,  /**< int: 1 + index into `choices`, 0 when not given */
+    FIRN_OPT_LIST     /**< struct firn_opt_list: as typed, in the order given */
+};
+
+#define FIRN_OPT_LIST_MOST 64
+
+/** What an option that may be repeated was given. */
+struct firn_opt_list {
+    const char *item[FIRN_OPT_LIST_MOST];
+    size_t n;
 };
 
 /** One option of a verb; a table of them ends with a zeroed entry. */
@@ -44,8 +53,9 @@ struct firn_verb {
 
 extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, firn_verb_show,
     firn_verb_verify, firn_verb_export, firn_verb_why, firn_verb_model, firn_verb_preview,
-    firn_verb_bench, firn_verb_probe, firn_verb_repair, firn_verb_compact, firn_verb_merge,
-    firn_verb_bn;
+    firn_verb_bench, firn_verb_watch, firn_verb_status, firn_verb_pause, firn_verb_resume,
+    firn_verb_rescan, firn_verb_stop, firn_verb_metrics, firn_verb_probe, firn_verb_repair,
+    firn_verb_compact, firn_verb_merge, firn_verb_bn;
 
 /** The verbs behind `firn bn`. */
 extern const struct firn_verb firn_verb_bn_estimate, firn_verb_bn_merge, firn_verb_bn_apply,
@@ -64,6 +74,13 @@ extern bool firn_cli_quiet, firn_cli_verbose;
  */
 int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, int *argc,
                    char ***argv);
+
+/**
+ * Sets one option by its long name, as from a file: a flag by yes, true, on or 1. FIRN_CLI_GO, or
+ * the exit status: what is wrong was said.
+ */
+int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, const char *name,
+                 const char *text);
 
 /** Says on stderr what is wrong with the arguments and where help is; returns FIRN_USAGE. */
 int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)

@@ -4,10 +4,12 @@
  *
  *   main.c        the table of verbs, help, version
  *   cli.h         what verbs share: options.c (command line), terminal.c (messages, colour)
- *   VERB.c        one verb each: extract ls stat show verify repair compact merge export why
- *                 model preview bench probe (probe_*.c: text, JSON, the layer as a file)
+ *   VERB.c        one verb each: extract watch ls stat show verify repair compact merge
+ *                 export why model preview bench probe (probe_*.c: text, JSON, the layer as a file)
  *   bn.c          the verbs behind `firn bn`, bn_*.c
  *   extract_options.c  what extract and watch have in common
+ *   watch.c       the daemon: watch_log.c, watch_report.c (status, metrics), notify.c (systemd)
+ *   control.c     its socket; status.c: the verbs that talk to it
  *   progress.c    extract's progress line and summary
  *   export_*.c    one output format each, on output.c (temporary file, then rename)
  *   npy.c, safetensors.c   what writers of these formats share
@@ -19,15 +21,14 @@
 #include <string.h>
 
 static const struct firn_verb *const verbs[] = {
-    &firn_verb_extract, &firn_verb_ls,  &firn_verb_stat,  &firn_verb_show,    &firn_verb_verify,
-    &firn_verb_repair,  &firn_verb_compact, &firn_verb_merge, &firn_verb_export, &firn_verb_why,
-    &firn_verb_model, &firn_verb_preview, &firn_verb_bench, &firn_verb_probe,
-    &firn_verb_bn,
+    &firn_verb_extract, &firn_verb_watch,  &firn_verb_status, &firn_verb_pause,
+    &firn_verb_resume,  &firn_verb_rescan, &firn_verb_stop,   &firn_verb_metrics,
+    &firn_verb_ls,      &firn_verb_stat,   &firn_verb_show,   &firn_verb_verify,
+    &firn_verb_repair,  &firn_verb_compact, &firn_verb_merge,
+    &firn_verb_export,  &firn_verb_why,    &firn_verb_model,  &firn_verb_preview,
+    &firn_verb_bench,   &firn_verb_probe,  &firn_verb_bn,
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
-
-/** Verbs of the whole design that this version does not have: said plainly, never half done. */
-static const char *const later[] = {"watch",  "status",  "pause", "resume", "rescan", "stop", NULL};
 
 static void list_verbs(FILE *out)
 {
@@ -52,12 +53,6 @@ static const struct firn_verb *find(const char *name)
 
 static int unknown_verb(const char *name)
 {
-    for (size_t i = 0; later[i]; i++) {
-        if (strcmp(later[i], name) == 0) {
-            firn_cli_warn("'%s' is not part of this version", name);
-            return FIRN_USAGE;
-        }
-    }
     const char *names[VERBS + 1] = {NULL};
     for (size_t i = 0; i < VERBS; i++) {
         names[i] = verbs[i]->name;

@@ -140,12 +140,46 @@ static int set_option(const struct firn_verb *verb, const struct firn_opt *opt, 
         *(bool *)opt->value = true;
     } else if (opt->kind == FIRN_OPT_TEXT) {
         *(const char **)opt->value = text;
+    } else if (opt->kind == FIRN_OPT_LIST) {
+        struct firn_opt_list *list = opt->value;
+        if (list->n == FIRN_OPT_LIST_MOST) {
+            return firn_cli_usage(verb, "--%s: more than %d times", opt->name, FIRN_OPT_LIST_MOST);
+        }
+        list->item[list->n++] = text;
     } else if (opt->kind == FIRN_OPT_CHOICE) {
         return set_choice(verb, opt, text);
     } else {
         return set_number(verb, opt, text);
     }
     return FIRN_CLI_GO;
+}
+
+int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, const char *name,
+                 const char *text)
+{
+    static const char *const yes[] = {"yes", "true", "on", "1"};
+    static const char *const no[] = {"no", "false", "off", "0"};
+    const char *names[MAX_OPTIONS + 1] = {NULL};
+    int n = 0;
+    for (; opts->kind; opts++) {
+        names[n++] = opts->name;
+        if (strcmp(opts->name, name) != 0) {
+            continue;
+        }
+        if (opts->kind != FIRN_OPT_FLAG) {
+            return set_option(verb, opts, text);
+        }
+        for (int i = 0; i < 4; i++) {
+            if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+                *(bool *)opts->value = strcmp(text, yes[i]) == 0;
+                return FIRN_CLI_GO;
+            }
+        }
+        return firn_cli_usage(verb, "%s: '%s' is neither yes nor no", name, text);
+    }
+    const char *nearest = firn_cli_nearest(name, names);
+    return firn_cli_usage(verb, nearest ? "unknown option '%s' (did you mean %s?)"
+                                        : "unknown option '%s'", name, nearest);
 }
 
 /** getopt found an option that it does not know, or one without its value. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,4 +115,29 @@ void firn_output_discard(struct firn_output *out)
 {
     unlink(out->temp);
     release(out);
+}
+
+int firn_output_replace(const char *path, const char *text, struct firn_error *err)
+{
+    char *temp = NULL;
+    if (asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
+        return firn_output_fail(err, FIRN_NOMEM, "out of memory");
+    }
+    FILE *file = fopen(temp, "we");
+    bool good = file && fputs(text, file) >= 0 && fchmod(fileno(file), 0644) == 0;
+    int error = errno;
+    if (file && fclose(file) != 0 && good) {
+        good = false;
+        error = errno;
+    }
+    if (good && rename(temp, path) != 0) {
+        good = false;
+        error = errno;
+    }
+    if (!good && file) {
+        unlink(temp);
+    }
+    free(temp);
+    return good ? 0 : firn_output_fail(err, FIRN_IO, "%s: cannot write: %s", path,
+                                       strerror(error));
 }

@@ -32,6 +32,12 @@ int firn_output_commit(struct firn_output *out, struct firn_error *err);
 /** Removes what was written and frees. */
 void firn_output_discard(struct firn_output *out);
 
+/**
+ * Replaces the file `path` by `text` in one step, readable by all. For small files that are written
+ * again and again: not synced, no signal handlers.
+ */
+int firn_output_replace(const char *path, const char *text, struct firn_error *err);
+
 /** Fills in `err`; returns -code. */
 int firn_output_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -80,7 +80,8 @@ static int walk_root(struct firn_bn_photos *l, size_t r, struct firn_error *err)
 {
     const struct firn_scan_root *root = &l->roots.root[r];
     struct walk w = {.list = l, .root = r, .label = -1};
-    const struct firn_imagefolder_events events = {&w, on_file, on_unreadable, on_loop};
+    const struct firn_imagefolder_events events = {
+        .user = &w, .file = on_file, .unreadable = on_unreadable, .loop = on_loop};
     int status = 0;
     if (root->n_classes == 0)
         status = firn_imagefolder_walk(root->path, NULL, &events, err);

@@ -105,6 +105,34 @@ void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
     pthread_mutex_unlock(&w->mutex);
 }
 
+void firn_writer_walk(struct firn_writer *w, uint32_t root)
+{
+    struct firn_index *index = &w->loaded.index;
+    pthread_mutex_lock(&w->mutex);
+    for (size_t i = 0; i < index->n_entry; i++)
+        if (index->entry[i].root == root)
+            index->entry[i].met = false;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+static int mark_gone(struct firn_writer *w, struct firn_entry *e, struct firn_error *err)
+{
+    e->state = FIRN_GONE;
+    e->reason = "";
+    e->reason_size = 0;
+    return push_entry(w, e) == 0 ? 0 : firn_fail_nomem(err, "a ledger entry");
+}
+
+int firn_writer_gone(struct firn_writer *w, uint32_t root, const char *name,
+                     struct firn_error *err)
+{
+    pthread_mutex_lock(&w->mutex);
+    struct firn_entry *e = firn_index_find(&w->loaded.index, root, name);
+    int result = e && e->state != FIRN_GONE ? mark_gone(w, e, err) : 0;
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
 static int sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
 {
     struct firn_index *index = &w->loaded.index;
@@ -112,11 +140,9 @@ static int sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn
         struct firn_entry *e = index->entry + i;
         if (e->root != root || e->met || e->state == FIRN_GONE)
             continue;
-        e->state = FIRN_GONE;
-        e->reason = "";
-        e->reason_size = 0;
-        if (push_entry(w, e) != 0)
-            return firn_fail_nomem(err, "a ledger entry");
+        int result = mark_gone(w, e, err);
+        if (result != 0)
+            return result;
         ++*gone;
     }
     return 0;

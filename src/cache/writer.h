@@ -58,10 +58,17 @@ void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name);
 
 /**
  * After a complete walk of a root: the photographs of the ledger that were neither asked about,
- * met nor added since the cache was opened are gone. *gone: how many were so marked. Each keeps
+ * met nor added since the cache was opened, or firn_writer_walk(), are gone. *gone: how many were so marked. Each keeps
  * its feature until the cache is compacted, and is done again without work when it comes back.
  */
 int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err);
+
+/** A walk of this root begins anew: nothing of it has been met. */
+void firn_writer_walk(struct firn_writer *w, uint32_t root);
+
+/** One photograph is gone, as firn_writer_sweep() says it of many. */
+int firn_writer_gone(struct firn_writer *w, uint32_t root, const char *name,
+                     struct firn_error *err);
 
 /** As firn_cache_doubt(): what was missing when the cache was opened. */
 bool firn_writer_doubt(const struct firn_writer *w, size_t i, char text[256]);

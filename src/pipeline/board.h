@@ -13,7 +13,8 @@
 
 /** Something that the user of the run shall hear of, in the calling thread. */
 struct firn_news {
-    int state;           /**< of the photograph (enum firn_state), or 0: a notice without one */
+    int state;           /**< of the photograph (enum firn_state), 0: a notice without one, or */
+#define FIRN_NEWS_WORK (-1) /**< nothing to say: there is work again */
     char path[PATH_MAX]; /**< the photograph or directory; "" in a notice */
     char text[512];      /**< reason or notice, one line */
 };
@@ -30,6 +31,8 @@ struct firn_board {
     /* sink (and scan, for directories) */
     _Atomic uint64_t done, reused, skipped, corrupt;
     _Atomic uint64_t dropped; /* photographs that the end of the run came before */
+    /** When photographs were acknowledged last, unix time; 0: never. */
+    _Atomic int64_t last_done;
     /** Bytes that start functions have allocated. */
     _Atomic size_t memory;
     /** Nanoseconds that the threads of a stage waited for a disk, not for each other. */

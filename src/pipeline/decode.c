@@ -10,7 +10,8 @@
 
 struct worker {
     const struct firn_decode_config *config;
-    struct firn_decoder *decoder;
+    struct firn_decoder *decoder; /* one of the two */
+    struct firn_cell *cell;
 };
 
 static void stop(void *worker)
@@ -18,6 +19,8 @@ static void stop(void *worker)
     struct worker *w = worker;
     if (w)
         firn_decoder_destroy(w->decoder);
+    if (w)
+        firn_cell_return(w->cell);
     free(w);
 }
 
@@ -28,12 +31,15 @@ static int start(void **worker, const void *config, struct firn_error *err)
     if (!w)
         return firn_fail_nomem(err, "a decoder");
     w->config = config;
-    int status = firn_decoder_create(&w->decoder, &w->config->spec, err);
+    const struct firn_decode_config *c = w->config;
+    int status = c->warden ? firn_cell_take(&w->cell, c->warden, &c->spec, c->cpu, err)
+                           : firn_decoder_create(&w->decoder, &c->spec, err);
     if (status) {
         free(w);
         return status;
     }
-    firn_decoder_tune(w->decoder, w->config->cpu, !w->config->whole);
+    if (w->decoder)
+        firn_decoder_tune(w->decoder, c->cpu, !c->whole);
     *worker = w;
     return 0;
 }
@@ -60,7 +66,8 @@ static void decode(struct worker *w, struct firn_item *item)
         item->fate = FIRN_DONE;
         return;
     }
-    int status = firn_decode(w->decoder, bytes, size, item->crop, &info, &err);
+    int status = w->cell ? firn_cell_decode(w->cell, bytes, size, item->crop, &err)
+                         : firn_decode(w->decoder, bytes, size, item->crop, &info, &err);
     if (status)
         firn_item_fail(item, status == -FIRN_DATA ? FIRN_CORRUPT : FIRN_SKIPPED, "%s", err.text);
     else if (info.orientation != 1)

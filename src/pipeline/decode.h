@@ -7,6 +7,7 @@
 #include "base/ring.h"
 #include "cache/writer.h"
 #include "firn/image.h"
+#include "pipeline/cell.h"
 #include "pipeline/board.h"
 #include "pipeline/stage.h"
 #include "pipeline/twins.h"
@@ -20,6 +21,7 @@ struct firn_decode_config {
     struct firn_image_spec spec;
     bool whole;        /**< see struct firn_extract_options */
     enum firn_cpu cpu; /**< the most that the decoders may use */
+    struct firn_warden *warden; /**< NULL: decode in this process */
 };
 
 /** Any number of workers. A photograph whose content is known is done here, as reused. */

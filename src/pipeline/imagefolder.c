@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -178,7 +179,7 @@ static int enter(struct walk *w, size_t length)
     top->ino = st.st_ino;
     if (leads_back(w, &st))
         w->events->loop(w->events->user, w->path);
-    else
+    else if (!w->events->enter || w->events->enter(w->events->user, w->path))
         status = read_directory(w, dir, length);
     closedir(dir);
     return status;
@@ -207,20 +208,38 @@ static int walk_on(struct walk *w)
     return 0;
 }
 
-/* The root as an ancestor: a class that is a link to the root itself is a loop, too. */
-static bool seed(struct walk *w, const char *root, const char *class_name)
+/* What is above the first directory: a link back to it is a loop, too. */
+static bool push_ancestor(struct walk *w, size_t parent, const char *name)
 {
     struct stat st;
-    if (!push(w, 0, root))
+    if (!push(w, parent, name))
         return false;
-    if (!class_name)
-        return true;
-    if (stat(root, &st) == 0) {
-        w->nodes[0].dev = st.st_dev;
-        w->nodes[0].ino = st.st_ino;
+    struct node *node = &w->nodes[w->n - 1];
+    node->entered = true;
+    if (append(w, parent, name) && stat(w->path, &st) == 0) {
+        node->dev = st.st_dev;
+        node->ino = st.st_ino;
     }
-    w->nodes[0].entered = true;
-    return push(w, strlen(root), class_name);
+    return true;
+}
+
+/* The root, each directory on the way, and the one to begin with, which alone is to be entered. */
+static bool seed(struct walk *w, const char *root, const char *first)
+{
+    char name[NAME_MAX + 1];
+    size_t length = strlen(root);
+    if (!first)
+        return push(w, 0, root);
+    if (!push_ancestor(w, 0, root))
+        return false;
+    for (const char *slash; (slash = strchr(first, '/')); first = slash + 1) {
+        if (snprintf(name, sizeof name, "%.*s", (int)(slash - first), first) >= (int)sizeof name)
+            return true; /* no such name: nothing to enter */
+        if (!push_ancestor(w, length, name))
+            return false;
+        length = strlen(w->path);
+    }
+    return push(w, length, first);
 }
 
 int firn_imagefolder_walk(const char *root, const char *class_name,

@@ -17,16 +17,18 @@ struct firn_imagefolder_events {
     void (*unreadable)(void *user, const char *path, int error);
     /** A symbolic link to one of its own ancestors; not followed. */
     void (*loop)(void *user, const char *path);
+    /** A directory, open and about to be read; false: leave it out. May be NULL. */
+    bool (*enter)(void *user, const char *path);
 };
 
 /** True for ImageFolder's nine endings in any case. */
 bool firn_is_photograph(const char *name);
 
 /**
- * Walks `root` (absolute), beginning at its sub-directory `class_name`, through all levels and
- * symbolic links; with class_name NULL the files directly in `root` only. The order is
- * that of placement.h in windows of each directory. FIRN_NOMEM when the names of directories still
- * to visit do not fit.
+ * Walks `root` (absolute), beginning at its sub-directory `class_name` (or one below it,
+ * "class/more"), through all levels and symbolic links; with class_name NULL the files directly in
+ * `root` only. The order is that of placement.h in windows of each directory. FIRN_NOMEM when the
+ * names of directories still to visit do not fit.
  */
 int firn_imagefolder_walk(const char *root, const char *class_name,
                           const struct firn_imagefolder_events *events, struct firn_error *err);

@@ -25,8 +25,6 @@
 #include "base/thread.h"
 #include "pipeline/item.h"
 
-#define TICK_NS 50000000
-
 struct worker {
     struct firn_machine *machine;
     const struct firn_stage_plan *plan;
@@ -170,10 +168,8 @@ static void listen(struct firn_machine *m, const struct firn_machine_events *eve
             firn_ring_push(m->board->blank, news);
         }
         int64_t now = firn_now_ns();
-        if (now >= next) {
-            events->tick(events->user);
-            next = now + TICK_NS;
-        }
+        if (news || now >= next)
+            next = now + events->tick(events->user);
     }
 }
 

@@ -23,7 +23,8 @@ struct firn_stage_plan {
 struct firn_machine_events {
     void *user;
     void (*news)(void *user, const struct firn_news *news);
-    void (*tick)(void *user); /**< about every TICK; may halt the board */
+    /** After each news and when it wanted to be called again: in so many ns. May halt the board. */
+    int64_t (*tick)(void *user);
 };
 
 /**

@@ -12,7 +12,7 @@
 /* A device that says "again" this often says no. */
 #define TRIES 100
 
-static const char changed[] = "changed while it was read; run again";
+const char firn_read_changed[] = "changed while it was read; run again";
 
 static enum firn_step finish(struct firn_job *job)
 {
@@ -87,7 +87,7 @@ static enum firn_step compare(struct firn_job *job)
         return give_up(job, strerror(errno));
     if ((uint64_t)st.st_size != item->size || nanoseconds(st.st_mtim) != item->mtime_ns ||
         nanoseconds(st.st_ctim) != item->ctime_ns)
-        return give_up(job, changed);
+        return give_up(job, firn_read_changed);
     return finish(job);
 }
 
@@ -132,7 +132,7 @@ enum firn_step firn_job_advance(struct firn_job *job, int result)
         return examine(job);
     }
     if (result == 0) /* the end, before the size it had */
-        return give_up(job, changed);
+        return give_up(job, firn_read_changed);
     job->got += (size_t)result;
     return job->got < job->item->size ? job->step : compare(job);
 }

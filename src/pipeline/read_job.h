@@ -11,6 +11,9 @@
 /** Never blocks on a FIFO, never becomes a controlling terminal, never leaks into a child. */
 #define FIRN_READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
+/** The reason of a photograph that somebody wrote meanwhile. */
+extern const char firn_read_changed[];
+
 enum firn_step {
     FIRN_STEP_OPEN, /**< open item->path with FIRN_READ_FLAGS */
     FIRN_STEP_ROOM, /**< get a blob of item->size bytes */

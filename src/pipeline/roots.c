@@ -149,12 +149,24 @@ int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_
     return status ? status : refuse_nested(roots, err);
 }
 
+int firn_root_list(struct firn_scan_root *fresh, const struct firn_scan_root *root,
+                   struct firn_error *err)
+{
+    *fresh = (struct firn_scan_root){.path = strdup(root->path), .id = root->id};
+    return fresh->path ? list_classes(fresh, err) : firn_fail_nomem(err, "the name of a root");
+}
+
+void firn_root_clear(struct firn_scan_root *root)
+{
+    clear_list(root->classes, root->n_classes);
+    free(root->path);
+    *root = (struct firn_scan_root){0};
+}
+
 void firn_roots_clear(struct firn_roots *roots)
 {
-    for (size_t i = 0; i < roots->n; i++) {
-        clear_list(roots->root[i].classes, roots->root[i].n_classes);
-        free(roots->root[i].path);
-    }
+    for (size_t i = 0; i < roots->n; i++)
+        firn_root_clear(&roots->root[i]);
     clear_list(roots->file, roots->n_files);
     free(roots->root);
     *roots = (struct firn_roots){0};

@@ -37,6 +37,14 @@ int firn_roots_resolve(struct firn_roots *roots, const char *const *paths, size_
 void firn_roots_clear(struct firn_roots *roots);
 
 /**
+ * Lists the classes of root->path anew into *fresh, whose path and id are the same. FIRN_NOINPUT
+ * when it cannot be read. Free *fresh with firn_root_clear() in any case.
+ */
+int firn_root_list(struct firn_scan_root *fresh, const struct firn_scan_root *root,
+                   struct firn_error *err);
+void firn_root_clear(struct firn_scan_root *root);
+
+/**
  * Refuses a cache inside a walked directory, FIRN_USAGE: it would be a class of its own there from
  * the second run on.
  */

@@ -26,81 +26,11 @@ struct scan {
     char chunk[64 * 1024]; /* of the list */
 };
 
-static int64_t nanoseconds(struct timespec t)
-{
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* True when the cache has it already: nothing to do but to count. */
-static bool is_known(struct scan *s, uint32_t root, const char *path, size_t name,
-                     const struct stat *st)
-{
-    struct firn_board *board = s->config->board;
-    switch (firn_writer_known(s->config->writer, root, path + name, (uint64_t)st->st_size,
-                              nanoseconds(st->st_mtim), nanoseconds(st->st_ctim))) {
-    case FIRN_KNOWN_DONE:
-        firn_board_add(board->known, 1);
-        return true;
-    case FIRN_KNOWN_CORRUPT:
-        firn_board_add(board->known_corrupt, 1);
-        firn_board_tell(board, FIRN_CORRUPT, path,
-                        "does not decode, and has not changed since that was found out");
-        return true;
-    case FIRN_UNKNOWN:
-        break;
-    }
-    return false;
-}
-
-static const char *kind_of(mode_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFDIR:
-        return "a directory; give it as an argument, not in a list";
-    case S_IFIFO:
-        return "a FIFO, not a regular file";
-    case S_IFSOCK:
-        return "a socket, not a regular file";
-    default:
-        return "a device, not a regular file";
-    }
-}
-
-/* Sends one photograph on its way. False: the run ends. */
-static bool offer(struct scan *s, uint32_t root, const char *path, size_t name)
-{
-    struct firn_board *board = s->config->board;
-    struct stat st = {0};
-    if (firn_board_halted(board))
-        return false;
-    firn_board_add(board->found, 1);
-    int error = stat(path, &st) ? errno : 0;
-    if (!error && S_ISREG(st.st_mode) && is_known(s, root, path, name, &st))
-        return true;
-    firn_writer_meet(s->config->writer, root, path + name);
-    struct firn_item *item = firn_ring_pop(s->config->in);
-    if (!item)
-        return false;
-    firn_item_reset(item);
-    item->root = root;
-    item->name = name;
-    snprintf(item->path, sizeof item->path, "%s", path);
-    item->size = error ? 0 : (uint64_t)st.st_size;
-    item->mtime_ns = nanoseconds(st.st_mtim);
-    item->ctime_ns = nanoseconds(st.st_ctim);
-    if (error)
-        firn_item_fail(item, FIRN_SKIPPED, "%s", strerror(error));
-    else if (!S_ISREG(st.st_mode))
-        firn_item_fail(item, FIRN_SKIPPED, "%s", kind_of(st.st_mode));
-    firn_ring_push(s->config->out, item);
-    return true;
-}
-
 static bool on_file(void *user, const char *path, size_t name)
 {
     struct scan *s = user;
     s->met++;
-    return offer(s, s->root, path, name);
+    return firn_offer(&s->config->offer, s->root, path, name);
 }
 
 /* Not in the ledger, which is about photographs: nobody knows which ones are behind it. */
@@ -108,8 +38,8 @@ static void on_unreadable(void *user, const char *path, int error)
 {
     struct scan *s = user;
     s->complete = false;
-    firn_board_add(s->config->board->skipped, 1);
-    firn_board_tell(s->config->board, FIRN_SKIPPED, path,
+    firn_board_add(s->config->offer.board->skipped, 1);
+    firn_board_tell(s->config->offer.board, FIRN_SKIPPED, path,
                     "this directory cannot be read: %s; its photographs are missing",
                     strerror(error));
 }
@@ -117,7 +47,7 @@ static void on_unreadable(void *user, const char *path, int error)
 static void on_loop(void *user, const char *path)
 {
     struct scan *s = user;
-    firn_board_tell(s->config->board, 0, NULL,
+    firn_board_tell(s->config->offer.board, 0, NULL,
                     "%.400s: this link leads back to a directory it lies in; not followed", path);
 }
 
@@ -128,11 +58,11 @@ static void on_loop(void *user, const char *path)
 static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_error *err)
 {
     size_t gone = 0;
-    if (!s->complete || s->met == 0 || firn_board_halted(s->config->board))
+    if (!s->complete || s->met == 0 || firn_board_halted(s->config->offer.board))
         return 0;
-    int status = firn_writer_sweep(s->config->writer, root->id, &gone, err);
+    int status = firn_writer_sweep(s->config->offer.writer, root->id, &gone, err);
     if (gone)
-        firn_board_tell(s->config->board, 0, NULL,
+        firn_board_tell(s->config->offer.board, 0, NULL,
                         "%.400s: %zu photographs of earlier runs are gone; their features are kept "
                         "until the cache is compacted", root->path, gone);
     return status;
@@ -140,10 +70,11 @@ static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_
 
 static int scan_root(struct scan *s, const struct firn_scan_root *root, struct firn_error *err)
 {
-    const struct firn_imagefolder_events events = {s, on_file, on_unreadable, on_loop};
+    const struct firn_imagefolder_events events = {
+        .user = s, .file = on_file, .unreadable = on_unreadable, .loop = on_loop};
     int status = 0;
     if (root->ignored)
-        firn_board_tell(s->config->board, 0, NULL,
+        firn_board_tell(s->config->offer.board, 0, NULL,
                         "%.400s: %zu photographs beside the classes are ignored, as ImageFolder "
                         "does", root->path, root->ignored);
     s->root = root->id;
@@ -167,12 +98,12 @@ static bool offer_name(struct scan *s)
     if (length < sizeof s->name) {
         s->name[length] = '\0';
         if (firn_absolute(s->name, path))
-            return offer(s, s->config->roots->files_id, path, 0);
+            return firn_offer(&s->config->offer, s->config->roots->files_id, path, 0);
     }
     s->name[length < sizeof s->name ? length : sizeof s->name - 1] = '\0';
-    firn_board_add(s->config->board->found, 1);
-    firn_board_add(s->config->board->skipped, 1);
-    firn_board_tell(s->config->board, FIRN_SKIPPED, s->name, "%s", strerror(ENAMETOOLONG));
+    firn_board_add(s->config->offer.board->found, 1);
+    firn_board_add(s->config->offer.board->skipped, 1);
+    firn_board_tell(s->config->offer.board, FIRN_SKIPPED, s->name, "%s", strerror(ENAMETOOLONG));
     return true;
 }
 
@@ -194,7 +125,7 @@ static bool collect(struct scan *s, const char *bytes, size_t n)
 static ssize_t read_list(struct scan *s)
 {
     struct pollfd wait = {.fd = s->fd, .events = POLLIN};
-    while (!firn_board_halted(s->config->board)) {
+    while (!firn_board_halted(s->config->offer.board)) {
         int ready = poll(&wait, 1, 100);
         if (ready == 0 || (ready < 0 && errno == EINTR))
             continue;
@@ -260,12 +191,12 @@ static int scan_run(void *worker, struct firn_error *err)
 {
     struct scan *s = worker;
     const struct firn_roots *roots = s->config->roots;
-    struct firn_board *board = s->config->board;
+    struct firn_board *board = s->config->offer.board;
     int status = 0;
     for (size_t i = 0; i < roots->n && !status; i++)
         status = firn_board_halted(board) ? 0 : scan_root(s, &roots->root[i], err);
     for (size_t i = 0; i < roots->n_files && !status; i++)
-        if (!offer(s, roots->files_id, roots->file[i], 0))
+        if (!firn_offer(&s->config->offer, roots->files_id, roots->file[i], 0))
             break;
     if (s->fd >= 0 && !status)
         status = scan_list(s, err);

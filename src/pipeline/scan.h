@@ -5,17 +5,12 @@
 
 #include <stdbool.h>
 
-#include "base/ring.h"
-#include "cache/writer.h"
-#include "pipeline/board.h"
+#include "pipeline/offer.h"
 #include "pipeline/roots.h"
 #include "pipeline/stage.h"
 
 struct firn_scan_config {
-    struct firn_ring *in;  /**< free items: the only thing that holds the scan back */
-    struct firn_ring *out; /**< items with root, path, size and times */
-    struct firn_board *board;
-    struct firn_writer *writer;
+    struct firn_offer offer;
     const struct firn_roots *roots;
     const char *list; /**< file of names, "-" for stdin, or NULL */
     bool zero;        /**< the list's names end with NUL, not newline */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/thread.h"
@@ -52,6 +53,8 @@ static int commit(struct worker *w, struct firn_error *err)
                    firn_now_ns() - wall - (firn_thread_cpu_ns() - cpu));
     if (status)
         return status;
+    if (w->done)
+        atomic_store_explicit(&board->last_done, time(NULL), memory_order_relaxed);
     firn_board_add(board->done, w->done);
     firn_board_add(board->reused, w->reused);
     w->records = w->done = w->reused = 0;
@@ -139,6 +142,16 @@ static void let_go(struct worker *w)
         firn_ring_push(w->config->out, w->held[--w->n_held]);
 }
 
+/*
+ * Nothing will join the group for a while: all other items are free. A source that holds one at
+ * this moment is about to send it, and it will come by here.
+ */
+static bool is_last(const struct worker *w)
+{
+    const struct firn_sink_config *c = w->config;
+    return c->eager && firn_ring_count(c->out) + w->n_held == c->items;
+}
+
 static int run(void *worker, struct firn_error *err)
 {
     struct worker *w = worker;
@@ -151,7 +164,8 @@ static int run(void *worker, struct firn_error *err)
             status = put(w, item, err);
         else if (firn_ring_drained(in))
             return commit(w, err);
-        if (!status && w->records && (w->records >= GROUP || firn_now_ns() >= w->deadline))
+        if (!status && w->records &&
+            (w->records >= GROUP || firn_now_ns() >= w->deadline || is_last(w)))
             status = commit(w, err);
     }
     let_go(w);

@@ -16,6 +16,7 @@ struct firn_sink_config {
     struct firn_writer *writer;
     struct firn_twins *twins;
     size_t items; /**< in work at most: so many may wait for their twins here */
+    bool eager;   /**< commit at once when nothing more is on its way */
 };
 
 /**

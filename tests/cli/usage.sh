@@ -1,7 +1,6 @@
 try firn
 try firn extrat
 try firn zzzzzz
-try firn watch
 try firn probe --json
 try firn --nothing
 try firn help nothing
@@ -40,3 +39,10 @@ try firn ls ''
 try firn extract -m '' -o cache photos
 mkdir photos/ring
 try firn extract -m untrained:resnet18 -o cache photos photos/ring
+try firn watch -m untrained:resnet18 -o cache
+try firn watch -m untrained:resnet18 -o cache missing
+try firn watch -m untrained:resnet18 -o cache --log xml photos
+try firn watch -m untrained:resnet18 -o photos/cache photos
+try firn status
+try firn status nothing
+try firn stop photos

@@ -17,8 +17,8 @@ _firn()
     verb=${COMP_WORDS[1]}
     if ((COMP_CWORD == 1)) || { ((COMP_CWORD == 2)) && [[ $verb == help ]]; }; then
         mapfile -t COMPREPLY < <(compgen -W \
-            "extract ls stat show verify repair compact merge export why model preview bench probe bn \
-             help --help --version" \
+            "extract watch status pause resume rescan stop metrics ls stat show verify repair compact \
+             merge export why model preview bench probe bn help --help --version" \
             -- "$cur")
         return
     fi
@@ -27,6 +27,7 @@ _firn()
     --decode) mapfile -t COMPREPLY < <(compgen -W "exact fast" -- "$cur"); return ;;
     --store) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$cur"); return ;;
     --scale) mapfile -t COMPREPLY < <(compgen -W "common each" -- "$cur"); return ;;
+    --log) mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur"); return ;;
     --io) mapfile -t COMPREPLY < <(compgen -W "uring threads" -- "$cur"); return ;;
     --memory) mapfile -t COMPREPLY < <(compgen -W "normal small" -- "$cur"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "generic sse4 avx2 neon" -- "$cur"); return ;;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/offer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "pipeline/item.h"
+
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* True when the cache has it already: nothing to do but to count. */
+static bool is_known(const struct firn_offer *o, uint32_t root, const char *path, size_t name,
+                     const struct stat *st)
+{
+    struct firn_board *board = o->board;
+    switch (firn_writer_known(o->writer, root, path + name, (uint64_t)st->st_size,
+                              nanoseconds(st->st_mtim), nanoseconds(st->st_ctim))) {
+    case FIRN_KNOWN_DONE:
+        firn_board_add(board->known, 1);
+        return true;
+    case FIRN_KNOWN_CORRUPT:
+        firn_board_add(board->known_corrupt, 1);
+        firn_board_tell(board, FIRN_CORRUPT, path,
+                        "does not decode, and has not changed since that was found out");
+        return true;
+    case FIRN_UNKNOWN:
+        break;
+    }
+    return false;
+}
+
+static const char *kind_of(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return "a directory; give it as an argument, not in a list";
+    case S_IFIFO:
+        return "a FIFO, not a regular file";
+    case S_IFSOCK:
+        return "a socket, not a regular file";
+    default:
+        return "a device, not a regular file";
+    }
+}
+
+bool firn_offer(const struct firn_offer *o, uint32_t root, const char *path, size_t name)
+{
+    struct firn_board *board = o->board;
+    struct stat st = {0};
+    if (firn_board_halted(board))
+        return false;
+    firn_board_add(board->found, 1);
+    int error = stat(path, &st) ? errno : 0;
+    if (!error && S_ISREG(st.st_mode) && is_known(o, root, path, name, &st))
+        return true;
+    firn_writer_meet(o->writer, root, path + name);
+    struct firn_item *item = firn_ring_pop(o->in);
+    if (!item)
+        return false;
+    firn_item_reset(item);
+    item->root = root;
+    item->name = name;
+    snprintf(item->path, sizeof item->path, "%s", path);
+    item->size = error ? 0 : (uint64_t)st.st_size;
+    item->mtime_ns = nanoseconds(st.st_mtim);
+    item->ctime_ns = nanoseconds(st.st_ctim);
+    if (error)
+        firn_item_fail(item, FIRN_SKIPPED, "%s", strerror(error));
+    else if (!S_ISREG(st.st_mode))
+        firn_item_fail(item, FIRN_SKIPPED, "%s", kind_of(st.st_mode));
+    firn_ring_push(o->out, item);
+    return true;
+}

@@ -1,0 +1,256 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What happens to a daemon in years: check_watch_hard.py FIRN SAMPLES [SCALE [TEST...]].
+
+Lost events, races with mkdir, too few watches, slow writers, kill -9, rivals. SCALE 1 takes seconds.
+"""
+import mmap
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import firn_test
+from firn_watch import MODEL, Watch, shuffled
+
+t = Watch(sys.argv)
+scale = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+numpy, = firn_test.need("numpy")
+random.seed(1)
+
+
+def fresh():
+    """Another cache and other photographs."""
+    shutil.rmtree(t.photos)
+    shutil.rmtree(t.cache, ignore_errors=True)
+    (t.photos / "ring").mkdir(parents=True)
+    t.log.write_text("")
+
+
+def overflow():
+    """The kernel drops events while the daemon sleeps; it finds out and looks itself."""
+    fresh()
+    t.start()
+    t.settled()
+    t.process.send_signal(signal.SIGSTOP)
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    for i in range(limit + 100):  # two names by turns: equal neighbours would be one event
+        with open(t.photos / "ring" / f"{i % 2}.txt", "wb"):
+            pass
+    data = t.photograph()
+    (t.photos / "ring" / "first.jpg").write_bytes(data)
+    for i in range(100 if scale == 1 else 200000):
+        os.link(t.photos / "ring" / "first.jpg", t.photos / "ring" / f"{i}.jpg")
+        if i % 50000 == 49999:  # so many links a file
+            (t.photos / "ring" / "first.jpg").unlink()
+            (t.photos / "ring" / "first.jpg").write_bytes(data)
+    (t.photos / "new").mkdir()
+    (t.photos / "new" / "x.jpg").write_bytes(t.photograph())
+    t.process.send_signal(signal.SIGCONT)
+    t.wait(lambda: t.status()["overflows"] >= 1, "the overflow is noticed")
+    status = t.settled(seconds=60 * scale)
+    t.check(1 <= status["rescans"] - 1 <= status["overflows"] + 1, f"looked once for each: {status}")
+    t.complete()
+    t.stop()
+
+
+def nested():
+    """Directories inside of new directories, each with a photograph at once."""
+    fresh()
+    t.start()
+    t.settled()
+    data = t.photograph()
+    for chain in range(4 * scale):
+        path = t.photos / "ring"
+        for depth in range(100):
+            path = path / f"{chain}.{depth}"
+            path.mkdir()
+            (path / "x.jpg").write_bytes(data)
+    t.wait(lambda: t.status()["done"] >= 400 * scale, "all directories are seen", 60 * scale)
+    status = t.settled(seconds=60 * scale)
+    t.check(status["rescans"] == 1 or status["overflows"], f"without a full look: {status}")
+    t.complete()
+    t.stop()
+
+
+def few_watches():
+    """More directories than watches: the rest is polled, and that is said once."""
+    fresh()
+    for i in range(1000):
+        (t.photos / "ring" / str(i)).mkdir()
+    t.start("--watch-limit", 100, "--poll", 1)
+    status = t.settled()
+    t.check(status["directories"] == 100 and status["directories_polled"] == 902,
+            f"100 of 1002 directories are watched: {status}")
+    for i in range(1000):
+        (t.photos / "ring" / str(i) / "x.jpg").write_bytes(t.sample)
+    t.wait(lambda: t.status()["done"] >= 1000, "all of them are found")
+    t.complete()
+    lines = [line for line in t.log.read_text().splitlines() if "looked through" in line]
+    t.check(len(lines) == 1, f"one line of news: {lines}")
+    t.stop()
+
+
+def in_steps(path, data):
+    with open(path, "wb", buffering=0) as file:
+        for at in range(0, len(data), 8192):
+            file.write(data[at:at + 8192])
+            time.sleep(random.uniform(0, 0.05))
+
+
+def appended(path, data):
+    """dd in steps: closed between them."""
+    for at in range(0, len(data), 16384):
+        with open(path, "ab") as file:
+            file.write(data[at:at + 16384])
+        time.sleep(random.uniform(0, 0.3))
+
+
+def copied(path, data):
+    source = t.dir / "source" / path.name
+    source.write_bytes(data)
+    subprocess.run(["cp", source, path], check=True)
+
+
+def moved(path, data):
+    """From another file system, where there is one."""
+    source = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else t.dir) / f"firn-{path.name}"
+    source.write_bytes(data)
+    subprocess.run(["mv", source, path], check=True)
+
+
+def synced(path, data):
+    source = t.dir / "source" / path.name
+    source.write_bytes(data)
+    if shutil.which("rsync"):
+        subprocess.run(["rsync", "--bwlimit=200", source, path], check=True)
+    else:
+        copied(path, data)
+
+
+def edited(path, data):
+    """Written beside and renamed, twice."""
+    for _ in range(2):
+        temp = path.with_name(f".{path.name}.swp")
+        in_steps(temp, data)
+        temp.rename(path)
+        time.sleep(random.uniform(0, 0.2))
+
+
+def rewritten(path, data):
+    """Truncated and written again from the beginning."""
+    path.write_bytes(data[:len(data) // 2])
+    time.sleep(random.uniform(0, 0.05))
+    in_steps(path, data)
+
+
+def sparse(path, data):
+    with open(path, "wb", buffering=0) as file:
+        file.truncate(len(data))
+        for at in shuffled(range(0, len(data), 8192)):
+            file.seek(at)
+            file.write(data[at:at + 8192])
+            time.sleep(random.uniform(0, 0.05))
+
+
+def mapped(path, data):
+    with open(path, "w+b") as file:
+        file.truncate(len(data))
+        with mmap.mmap(file.fileno(), len(data)) as memory:
+            for at in shuffled(range(0, len(data), 8192)):
+                memory[at:at + 8192] = data[at:at + 8192]
+                time.sleep(random.uniform(0, 0.05))
+
+
+def writers():
+    """No feature of a part of a file is ever stored, and in the end each has one record."""
+    fresh()
+    (t.dir / "source").mkdir()
+    t.start("--settle", 300)
+    t.settled()
+
+    def work(write):
+        for i in range(4 * scale):
+            write(t.photos / "ring" / f"{write.__name__}{i}.jpg", pictures.pop())
+
+    kinds = (in_steps, appended, copied, moved, synced, edited, rewritten, sparse, mapped)
+    pictures = [t.photograph() for _ in range(4 * scale * len(kinds))]
+    threads = [threading.Thread(target=work, args=(kind,)) for kind in kinds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    t.wait(lambda: all(t.done(path) for path in t.expected()), "all of them are done")
+    t.settled()
+    t.complete()
+    rows = t.rows()
+    t.check(len(rows) == 4 * scale * len(kinds), f"one record each: {len(rows)}")
+    stat = t.run("stat", "--json", t.cache).decode()
+    t.check(f'"rows":{len(rows)},' in stat, f"and one feature each: {stat}")
+    t.stop()
+    t.run("extract", "-q", *MODEL, "-o", t.dir / "again", t.photos)
+    features = []
+    for cache in (t.cache, t.dir / "again"):
+        t.run("export", "-q", cache, "-o", t.dir / "out.npz")
+        with numpy.load(t.dir / "out.npz") as npz:
+            features.append(dict(zip(npz["paths"].tolist(), npz["features"].tolist())))
+    t.check(features[0] == features[1], "the features are those of the files as they are now")
+    shutil.rmtree(t.dir / "again")
+
+
+def killed():
+    """kill -9 under load: what was readable stays so, and in the end everything is there."""
+    fresh()
+    known, n = {}, 0
+    for round_ in range(4 * scale):
+        t.start(ready=False)
+        end = time.monotonic() + random.uniform(0.05, 1.5)
+        while time.monotonic() < end:
+            (t.photos / "ring" / f"{n}.jpg").write_bytes(t.photograph())
+            n += 1
+            time.sleep(random.uniform(0, 0.02))
+        now = t.rows()
+        t.kill()
+        lost = [path for path, state in {**known, **now}.items()
+                if state == "done" and t.rows().get(path) != "done"]
+        t.check(not lost, f"round {round_}: lost {lost[:3]}")
+        known.update(now)
+    t.start()
+    t.settled()
+    t.complete()
+    t.check(len(t.rows()) == n, "each of them once")
+    t.stop()
+
+
+def rivals():
+    """Many at once on one cache: one runs, the others name it."""
+    fresh()
+    for round_ in range(2 * scale):
+        command = [t.firn, "watch", *MODEL, "-o", str(t.cache), str(t.photos)]
+        all_ = [subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+                for _ in range(2 + round_ % 7)]
+        t.wait(lambda: sum(p.poll() is None for p in all_) == 1, "one of them goes on")
+        winner = next((p for p in all_ if p.poll() is None), None)
+        for p in all_:
+            if p is winner:
+                continue
+            words = p.communicate()[1]
+            t.check(p.returncode == 75 and winner and f"process {winner.pid} " in words,
+                    f"the others name it: {p.returncode} {words}")
+        if winner:
+            winner.terminate()
+            winner.communicate()
+            t.check(winner.returncode == 0, f"the one ended with {winner.returncode}")
+
+
+tests = (overflow, nested, few_watches, writers, killed, rivals)
+for test in [test for test in tests if not sys.argv[4:] or test.__name__ in sys.argv[4:]]:
+    start = time.monotonic()
+    test()
+    print(f"{test.__name__}: {time.monotonic() - start:.1f} s", flush=True)
+t.end()

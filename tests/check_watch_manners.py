@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""How the daemon fits into a system: check_watch_manners.py FIRN SAMPLES."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from firn_watch import MODEL, Watch
+
+t = Watch(sys.argv)
+
+
+def service_manager():
+    """sd_notify: ready when it is, alive while it is, stopping when told; no watchdog, no noise."""
+    path = t.dir / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(path))
+        s.settimeout(t.patience)
+        t.start(env={**os.environ, "NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "200000"})
+        said = [s.recv(4096).decode() for _ in range(5)]
+        t.check(said[0] == "READY=1", f"ready first: {said}")
+        t.check(said.count("WATCHDOG=1") >= 3, f"signs of life: {said}")
+        t.process.send_signal(signal.SIGHUP)
+        while not s.recv(4096).startswith(b"RELOADING=1"):
+            pass
+        start = time.monotonic()
+        t.stop()
+        took = time.monotonic() - start
+        print(f"SIGTERM to the end: {took:.2f} s")
+        s.setblocking(False)
+        last = b""
+        try:
+            while True:
+                last = s.recv(4096)
+        except BlockingIOError:
+            pass
+        t.check(last == b"STOPPING=1", f"stopping last: {last}")
+
+
+def logs():
+    """JSON lines; priorities of the journal; one line whatever a name holds."""
+    bad = t.photos / "ring" / "evil\n<0>name.jpg"
+    bad.write_bytes(b"nothing")
+    t.log.write_text("")
+    t.start("--log", "json")
+    t.settled()
+    t.stop()
+    lines = [json.loads(line) for line in t.log.read_text().splitlines()]
+    t.check(any(line["level"] == "warning" and line.get("path") == str(bad) for line in lines),
+            f"JSON: {lines}")
+    bad.write_bytes(b"nothing else")
+    t.log.write_text("")
+    t.start("--log", "journal")
+    t.settled()
+    t.stop()
+    lines = t.log.read_text().splitlines()
+    t.check(all(line[:3] in ("<4>", "<6>") for line in lines) and
+            sum(line.startswith("<4>") for line in lines) == 1, f"journal: {lines}")
+    bad.unlink()
+
+
+def metrics():
+    """OpenMetrics, by a parser that others use."""
+    try:
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families
+    except ImportError:
+        print("no python3-prometheus-client: metrics are not parsed")
+        return
+    file = t.dir / "firn.prom"
+    t.start("--metrics-file", file)
+    status = t.settled()
+    text = t.run("metrics", t.cache).decode()
+    t.wait(file.exists, "the metrics file")
+    t.check(file.stat().st_mode & 0o777 == 0o644, "others can read it")
+    for source in (text, file.read_text()):
+        values = {}
+        for family in text_string_to_metric_families(source):
+            for sample in family.samples:
+                values[sample.name, *sample.labels.values()] = sample.value
+        t.check(values["firn_photographs_total", "done"] >= 0, "photographs by outcome")
+        t.check(values["firn_directories_watched",] >= (5 if source is text else 1),
+                f"directories: {values}")
+        t.check(("firn_build_info", "0.1.0") in values, f"build info: {values}")
+    t.check(values["firn_start_time_seconds",] == status["started"], "start time")
+    t.stop()
+
+
+def configuration():
+    """A file of options; the command line counts more; mistakes are named."""
+    file = t.dir / "firn.conf"
+    file.write_text(f"; photographs\n[watch]\nmodel = {MODEL[1]}\nresize = 36\ncrop = 32\n"
+                    f"output = {t.dir / 'nowhere'}\ndirectory = {t.photos}\nexclude = no*\n"
+                    f"exclude = never*\nac-only = no\n")
+    done = subprocess.run([t.firn, "watch", "--config", file, "-o", t.cache, "-B"],
+                          capture_output=True, text=True)
+    if done.returncode == 2 and "inih" in done.stderr:
+        print("no inih: configuration is not tested")
+        return
+    t.check(done.returncode == 0, f"it starts: {done.stderr}")
+    for name in ("no.jpg", "never.jpg", "yes.jpg"):
+        (t.photos / "ring" / name).write_bytes(t.photograph())
+    t.wait(lambda: t.done(t.photos / "ring" / "yes.jpg"), "it works")
+    t.settled()
+    t.check(not {"no.jpg", "never.jpg"} & {Path(p).name for p in t.rows()}, "what is excluded")
+    t.run("stop", t.cache)
+    for line in ("modle = x", "ac-only = maybe", "settle = none", "what"):
+        file.write_text(line + "\n")
+        t.run("watch", "--config", file, expect=78)
+    t.run("watch", "--config", t.dir / "missing.conf", expect=66)
+
+
+def weak_machines():
+    """The model's memory is given back and taken again; a limit of CPU time; times of the day."""
+    t.start("--idle-unload", 1)
+    t.settled()
+    t.wait(lambda: not t.status()["model_loaded"], "the model is given back")
+    memory = t.status()["memory"]
+    print(f"idle: {memory / 1e6:.1f} MB resident")
+    if not os.environ.get("ASAN_OPTIONS"):
+        t.check(memory < 40e6, f"{memory} bytes without the model")
+    loads = t.status()["model_loads"]
+    new = t.photos / "ring" / "after.jpg"
+    new.write_bytes(t.photograph())
+    t.wait(lambda: t.done(new), "the model is loaded again")
+    t.check(t.status()["model_loads"] == loads + 1, "once")
+    nice = os.getpriority(os.PRIO_PROCESS, t.process.pid)
+    t.check(nice == 10 and os.sched_getscheduler(t.process.pid) == os.SCHED_BATCH,
+            f"low priority: {nice}")
+    t.stop()
+
+    # Now is never within the minute that began an hour ago.
+    hour = (time.localtime().tm_hour - 2) % 24
+    t.start("--only-between", f"{hour:02}:00-{hour:02}:01", "--priority", "normal")
+    later = t.photos / "ring" / "later.jpg"
+    later.write_bytes(t.photograph())
+    t.wait(lambda: t.status()["queued"] == 1, "it is noticed")
+    status = t.status()
+    t.check(status["state"] == "waiting" and "until" in status["why"], f"not now: {status}")
+    t.check(os.getpriority(os.PRIO_PROCESS, t.process.pid) == 0, "normal priority")
+    t.stop()
+    t.start("--only-between", "00:00-24:00")
+    t.wait(lambda: t.done(later), "now")
+    t.stop()
+    t.run("watch", *MODEL, "-o", t.cache, "--only-between", "night", t.photos, expect=2)
+
+
+def unit():
+    """The system's unit lets the daemon do little, by systemd's own measure."""
+    file = Path(t.firn).parent / "firn@.service"
+    if not shutil.which("systemd-analyze") or not file.exists():
+        print("no systemd-analyze: the unit is not examined")
+        return
+    copy = t.dir / "firn@x.service"
+    copy.write_bytes(file.read_bytes())
+    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", copy],
+                          capture_output=True, text=True)
+    found = re.search(r"exposure level for \S+ ([0-9.]+)", done.stdout)
+    t.check(found and float(found.group(1)) <= 2.0, f"exposure: {done.stdout[-500:]} {done.stderr}")
+    print(f"exposure {found.group(1) if found else '?'}")
+
+
+def model_changes():
+    """Other weights under the same name, after the first were given back: the daemon ends."""
+    model = t.dir / "model.pth"
+    try:
+        import torch
+        import torchvision
+    except ImportError:
+        print("no torch: weights that change are not tested")
+        return
+    cache = t.cache
+    t.cache = t.dir / "other"
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        torch.save(torchvision.models.resnet18().state_dict(), model)
+        if seed == 1:
+            t.start("--idle-unload", 1, "-m", model)
+            t.settled()
+            t.wait(lambda: not t.status()["model_loaded"], "the model is given back")
+    (t.photos / "ring" / "other.jpg").write_bytes(t.photograph())
+    t.process.wait(t.patience)
+    t.check(t.process.returncode == 78, f"it ends with {t.process.returncode}")
+    t.run("verify", "-q", t.cache)
+    t.cache = cache
+
+
+def clock():
+    """The clock on the wall goes back and forth by years: nothing is done twice, all is done."""
+    library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+    if not library or os.environ.get("ASAN_OPTIONS"):
+        print("no libfaketime: jumps of the clock are not tested")
+        return
+    file = t.dir / "now"
+    file.write_text("+0")
+    t.start(env={**os.environ, "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file),
+                 "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                 "NO_FAKE_STAT": "1"})
+    t.settled()
+    before = t.status()
+    for i, jump in enumerate(("+10y", "-10y", "+1d", "-1h", "+0") * 4):
+        file.write_text(jump)
+        new = t.photos / "ring" / f"clock{i}.jpg"
+        new.write_bytes(t.photograph())
+        t.wait(lambda new=new: t.done(new), f"a photograph at {jump}")
+    status = t.settled()
+    t.check(status["done"] - before["done"] == 20 and status["rescans"] == before["rescans"],
+            f"20 photographs, no full look: {status}")
+    t.stop()
+
+
+for test in (unit, clock, service_manager, logs, metrics, configuration, weak_machines, model_changes):
+    start = time.monotonic()
+    test()
+    print(f"{test.__name__}: {time.monotonic() - start:.1f} s", flush=True)
+t.end()
