@@ -91,8 +91,8 @@ static void rank(struct firn_bn_shift *s, int channel, double shift, double log_
 }
 
 /*
- * Of Gaussians b from a: KL(b | a) = (vb / va + (mb - ma)^2 / va - 1 - ln(vb / va)) / 2, what coding
- * b's activations by a's statistics wastes.
+ * Of Gaussian b from a: (vb / va + (mb - ma)^2 / va - 1 - ln(vb / va)) / 2, what coding b's
+ * activations by a's statistics wastes.
  */
 static void compare_layer(const struct firn_bn_layer *a, const struct firn_bn_layer *b,
                           struct firn_bn_shift *s)
