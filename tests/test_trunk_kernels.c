@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "awkward.h"
+#include "base/blis_products.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "trunk/state.h"
@@ -67,10 +68,21 @@ static void check_product(const struct firn_kernels *kernels, const struct firn_
           firn_cpu_name(kernels->cpu), g->m, g->n, g->k, fill_name[how], bad, most);
 }
 
-static void test_gemm(const struct firn_kernels *kernels, enum fill how, bool is_long)
+/* The same panels through BLIS: what our kernels and our packing are checked against. */
+static void blis_product(const struct firn_gemm *g)
 {
-    int m = 1 + below(20), n = FIRN_PANEL * (1 + below(4)), way = below(8);
-    int k = is_long ? FIRN_LONG_ROW + below(100) : 1 + below(300);
+    float sum[20 * FIRN_PANEL] __attribute__((aligned(64)));
+    for (int j = 0; j < g->n; j += FIRN_PANEL) {
+        firn_blis_panel(g->m, g->k, g->a, g->lda, g->b + (ptrdiff_t)j * g->k, sum);
+        for (int i = 0; i < g->m; i++)
+            memcpy(g->c + i * g->ldc + j, sum + i * FIRN_PANEL, FIRN_PANEL * sizeof *sum);
+    }
+}
+
+static void test_gemm(const struct firn_kernels *kernels, enum fill how, bool blis)
+{
+    int m = 1 + below(20), n = FIRN_PANEL * (1 + below(4)), way = blis ? 0 : below(8);
+    int k = 1 + below(below(2) ? 600 : 300);
     ptrdiff_t lda = k + 4 * below(3), ldc = n + 16 * below(2);
     float *a = filled(m * lda, how), *b = filled((size_t)k * n, how == MIXED ? MIXED : NORMAL);
     float *panels = firn_alloc((size_t)k * n, sizeof *panels), *bias = filled(n, how);
@@ -85,9 +97,9 @@ static void test_gemm(const struct firn_kernels *kernels, enum fill how, bool is
         g.residual = c;
     }
     unsigned long fpu = firn_fpu_flush();
-    (is_long ? kernels->product : kernels->gemm)(&g);
+    (blis ? blis_product : kernels->gemm)(&g);
     firn_fpu_restore(fpu);
-    check_product(kernels, &g, b, way & 2 ? residual : NULL, is_long ? "product" : "gemm", how);
+    check_product(kernels, &g, b, way & 2 ? residual : NULL, blis ? "BLIS" : "gemm", how);
     firn_free(a);
     firn_free(b);
     firn_free(panels);
@@ -131,12 +143,7 @@ static void test_max_pool(const struct firn_kernels *kernels, enum fill how)
     int oh = (h + 1) / 2, ow = (w + 1) / 2;
     float *in = filled((size_t)h * w * c, how), *out = blank((size_t)oh * ow * c);
     size_t bad = 0;
-    for (int y = 0; y < oh; y++) {
-        const float *middle = in + (ptrdiff_t)2 * y * w * c;
-        const float *row[3] = {y ? middle - w * c : middle, middle,
-                               2 * y + 1 < h ? middle + w * c : middle};
-        kernels->max_pool(row, w, c, out + (ptrdiff_t)y * ow * c);
-    }
+    firn_max_pool(kernels, in, h, w, c, out);
     for (int y = 0; y < oh; y++)
         for (int x = 0; x < ow; x++)
             for (int i = 0; i < c; i++)
@@ -340,7 +347,7 @@ int main(int argc, char **argv)
         firn_kernels_choose(&kernels, (enum firn_cpu)cpu);
         for (int k = 0; k < rounds * FILLS; k++) {
             enum fill how = (enum fill)(k % FILLS);
-            test_gemm(&kernels, how, k / FILLS % 4 == 0);
+            test_gemm(&kernels, how, firn_blis_has_panel() && k / FILLS % 4 == 0);
             test_max_pool(&kernels, how);
             test_average(&kernels, how);
             test_wino(&kernels, how);

@@ -64,8 +64,6 @@ static void run(const struct firn_conv_op *op, const struct firn_conv_call *call
     const struct im2col_op *g = (const struct im2col_op *)op;
     const struct firn_conv_shape *s = &op->shape;
     size_t total = (size_t)call->n * firn_conv_out_h(s) * firn_conv_out_w(s);
-    void (*product)(const struct firn_gemm *) =
-        g->k >= FIRN_LONG_ROW ? g->kernels->product : g->kernels->gemm;
     for (size_t first = 0; first < total; first += g->rows) {
         int m = total - first < (size_t)g->rows ? (int)(total - first) : g->rows;
         const float *a = call->in + first * g->k;
@@ -73,7 +71,7 @@ static void run(const struct firn_conv_op *op, const struct firn_conv_call *call
             gather(g, call->in, first, m, call->scratch);
             a = call->scratch;
         }
-        product(&(struct firn_gemm){
+        g->kernels->gemm(&(struct firn_gemm){
             .m = m, .n = s->cout, .k = g->k, .a = a, .lda = g->k, .b = g->panels,
             .c = call->out + first * s->cout, .ldc = s->cout, .bias = g->bias,
             .residual = call->residual ? call->residual + first * s->cout : NULL, .relu = s->relu,

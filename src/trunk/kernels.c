@@ -36,7 +36,4 @@ void firn_kernels_choose(struct firn_kernels *kernels, enum firn_cpu cpu)
         firn_peak_kernels_neon(kernels);
     }
 #endif
-    kernels->product = kernels->gemm;
-    if (cpu == FIRN_CPU_AVX2)
-        firn_gemm_kernels_blis(kernels);
 }

@@ -39,12 +39,6 @@ struct firn_gemm {
     const float *next_a; /**< A of the product to come, worth a prefetch; or NULL */
 };
 
-/**
- * From here on BLIS is as fast as our own kernel (ResNet-50, 1x1, percent of peak, BLIS : own, same
- * session: k = 64 30 : 43, 128 34 : 42, 256 47 : 41 to 43, 512 53 : 46, 1024 55 : 45, 2048 60 : 45).
- */
-#define FIRN_LONG_ROW 512
-
 /** The arguments of the convolution kernel for narrow groups; see grouped.c. */
 struct firn_grouped;
 
@@ -54,11 +48,13 @@ struct firn_wino_kernels;
 struct firn_kernels {
     enum firn_cpu cpu; /**< the level this table was filled for */
 
-    /** The products of Winograd's points. */
+    /**
+     * All products of the trunk. BLIS 0.9, called panel by panel, is slower than the AVX2 version
+     * for every shape (ResNet-50, batch 8, 1x1 layers, ms an image, BLIS : own, same session:
+     * 512>128 3.20 : 3.01, 512>256 2.10 : 1.98, 512>2048 3.63 : 2.90, 1024>256 4.93 : 4.78,
+     * 1024>512 2.00 : 1.90, 2048>512 1.96 : 1.90); the tests check one against the other.
+     */
     void (*gemm)(const struct firn_gemm *g);
-
-    /** Plain products of long rows (k >= FIRN_LONG_ROW): BLIS where it fits, else as gemm. */
-    void (*product)(const struct firn_gemm *g);
 
     /** rgb bytes to floats through table[channel][byte]. */
     void (*normalise)(const uint8_t *rgb, size_t pixels, const float table[3][256], float *out);
@@ -86,6 +82,10 @@ void firn_kernels_choose(struct firn_kernels *kernels, enum firn_cpu cpu);
 /** Packs a row-major [k][n] (row stride ldb) matrix into [n / 16][k][16] panels, n % 16 == 0. */
 void firn_gemm_pack(const float *b, ptrdiff_t ldb, int k, int n, float *panels);
 
+/** kernels->max_pool on all rows of a map [h][w][c], into [(h + 1) / 2][(w + 1) / 2][c]. */
+void firn_max_pool(const struct firn_kernels *kernels, const float *in, int h, int w, int c,
+                   float *out);
+
 /* Each overrides its part of the table; called by firn_kernels_choose() in rising order. */
 void firn_gemm_kernels_generic(struct firn_kernels *kernels);
 void firn_wino_kernels_generic(struct firn_kernels *kernels);
@@ -106,11 +106,5 @@ void firn_wino_kernels_neon(struct firn_kernels *kernels);
 void firn_map_kernels_neon(struct firn_kernels *kernels);
 void firn_grouped_kernels_neon(struct firn_kernels *kernels);
 void firn_peak_kernels_neon(struct firn_kernels *kernels);
-
-/**
- * Plain products by BLIS, where its kernel for this processor takes panels as they are; else false.
- * It sums k in one chain.
- */
-bool firn_gemm_kernels_blis(struct firn_kernels *kernels);
 
 #endif

@@ -321,20 +321,6 @@ static void run_conv(struct firn_layered_worker *w, int i, float *out, int n)
     op->run(op, &(struct firn_conv_call){.in = w->in, .out = out, .n = n, .scratch = w->scratch});
 }
 
-/* The max-pool of a whole map. */
-static void pool(const struct firn_trunk *t, const float *map, float *out)
-{
-    const struct firn_conv_shape *s = &t->plan.conv[0];
-    int h = firn_conv_out_h(s), w = firn_conv_out_w(s);
-    ptrdiff_t line = (ptrdiff_t)w * s->cout;
-    for (int y = 0; y < h; y += 2, out += (ptrdiff_t)((w + 1) / 2) * s->cout) {
-        const float *middle = map + y * line;
-        const float *row[3] = {y > 0 ? middle - line : middle, middle,
-                               y + 1 < h ? middle + line : middle};
-        t->kernels.max_pool(row, w, s->cout, out);
-    }
-}
-
 /* conv[0] and the max-pool; the turned channels' means are turned back. */
 static void run_stem(struct firn_layered_worker *w, const uint8_t *crop, float *slot,
                      double *moments)
@@ -344,7 +330,7 @@ static void run_stem(struct firn_layered_worker *w, const uint8_t *crop, float *
     int c = s->cout;
     t->kernels.normalise(crop, (size_t)s->h * s->w, t->table, w->in);
     run_conv(w, 0, w->out, 1);
-    pool(t, w->out, slot);
+    firn_max_pool(&t->kernels, w->out, firn_conv_out_h(s), firn_conv_out_w(s), c, slot);
     if (!moments)
         return;
     firn_moments(w->out, pixels_of(s), c, moments, moments + c);

@@ -29,6 +29,18 @@ static void max_pool(const float *const row[3], int w, int c, float *out)
     }
 }
 
+void firn_max_pool(const struct firn_kernels *kernels, const float *in, int h, int w, int c,
+                   float *out)
+{
+    ptrdiff_t step = (ptrdiff_t)w * c;
+    for (int y = 0; y < h; y += 2, out += (ptrdiff_t)((w + 1) / 2) * c) {
+        const float *middle = in + y * step;
+        const float *row[3] = {y > 0 ? middle - step : middle, middle,
+                               y + 1 < h ? middle + step : middle};
+        kernels->max_pool(row, w, c, out);
+    }
+}
+
 static void average(const float *in, int pixels, int c, float *out)
 {
     memset(out, 0, sizeof(float) * c);
