@@ -126,10 +126,11 @@ static int bench(const struct firn_verb *verb, int argc, char **argv)
 
 const struct firn_verb firn_verb_bench = {
     .name = "bench",
-    .args = "[options] [trunk | pixels [IMAGE] | cache [CACHE] | all]",
+    .args = "[options] [trunk | pixels [IMAGE | DIR] | cache [CACHE] | all]",
     .summary = "measure this machine: trunk, pixels, cache",
     .more = "pixels and cache take a photograph or a cache of yours, or draw their own\n"
-            "samples. The figures are the fastest of several runs.\n",
+            "samples; a directory of photographs is measured beside Pillow, where that is\n"
+            "installed. The figures are the fastest of several runs.\n",
     .min_args = 0,
     .max_args = 2,
     .run = bench,

@@ -23,6 +23,7 @@ struct firn_image_info {
     unsigned warnings;  /**< warnings of the decoder that did not stop it */
     int orientation;    /**< as EXIF counts, 1 to 8; 1 is upright, or not said */
     int scale;          /**< sides were decoded at 1 / scale: 1, 2, 4 or 8 */
+    int64_t decode_ns, resize_ns; /**< what it took, on the clock */
 };
 
 /**

@@ -75,10 +75,18 @@ static struct firn_geometry geometry_of(const struct firn_decoder *d,
     return g;
 }
 
+static void resize_rows(struct firn_decoder *d, const struct firn_rows *rows,
+                        struct firn_image_info *info)
+{
+    const int64_t start = firn_now_ns();
+    firn_resample_rows(&d->resampler, rows);
+    info->resize_ns += firn_now_ns() - start;
+}
+
 /* Rows from window->y0 to y1, to the resize or into the turned photograph. */
 static int decode_rows(struct firn_decoder *d, const struct firn_codec *codec, void *state,
                        const struct firn_source *source, const struct firn_window *window,
-                       const struct firn_image_info *turn, struct firn_error *err)
+                       bool turned, struct firn_image_info *info, struct firn_error *err)
 {
     struct firn_rows rows;
     int rc = codec->start(state, window, d->partial, err);
@@ -88,10 +96,10 @@ static int decode_rows(struct firn_decoder *d, const struct firn_codec *codec, v
             rc = firn_fail_late(err);
         if (rc)
             break;
-        if (turn)
-            firn_turn(&d->turned, &rows, turn->orientation, window->x1, window->y1);
+        if (turned)
+            firn_turn(&d->turned, &rows, info->orientation, window->x1, window->y1);
         else
-            firn_resample_rows(&d->resampler, &rows);
+            resize_rows(d, &rows, info);
     }
     return rc;
 }
@@ -99,18 +107,17 @@ static int decode_rows(struct firn_decoder *d, const struct firn_codec *codec, v
 /* Turning exchanges the two passes of the resize, so the whole photograph is turned first. */
 static int decode_turned(struct firn_decoder *d, const struct firn_codec *codec, void *state,
                          const struct firn_source *source, const struct firn_geometry *g,
-                         const struct firn_image_info *info, struct firn_error *err)
+                         struct firn_image_info *info, struct firn_error *err)
 {
     const bool across = firn_turns_across(info->orientation);
     const struct firn_window all = {0, across ? g->y.in : g->x.in, 0, across ? g->x.in : g->y.in};
     int rc = firn_turn_need(&d->turned, info->orientation, all.x1, all.y1, err);
     if (!rc)
-        rc = decode_rows(d, codec, state, source, &all, info, err);
+        rc = decode_rows(d, codec, state, source, &all, true, info, err);
     if (rc)
         return rc;
     const uint8_t *pixels = firn_band_row(&d->turned, 0);
-    firn_resample_rows(&d->resampler,
-                       &(struct firn_rows){pixels, d->turned.stride, 0, 0, g->y.in});
+    resize_rows(d, &(struct firn_rows){pixels, d->turned.stride, 0, 0, g->y.in}, info);
     return 0;
 }
 
@@ -128,7 +135,7 @@ static int decode(struct firn_decoder *d, const struct firn_codec *codec, void *
         return rc;
     const struct firn_window window = firn_resample_window(&d->resampler);
     rc = turned ? decode_turned(d, codec, state, source, &geometry, info, err)
-                : decode_rows(d, codec, state, source, &window, NULL, err);
+                : decode_rows(d, codec, state, source, &window, false, info, err);
     return rc ? rc : codec->finish(state, info, err);
 }
 
@@ -143,8 +150,10 @@ int firn_decode(struct firn_decoder *decoder, const uint8_t *bytes, size_t size,
         bytes, size, firn_thread_cpu_ns() + (int64_t)FIRN_MAX_SECONDS * 1000000000,
         decoder->spec.fast ? decoder->spec.resize : 0};
     struct firn_image_info seen = {.format = codec->format, .orientation = 1, .scale = 1};
+    const int64_t start = firn_now_ns();
     const int rc = decode(decoder, codec, decoder->state[found], &source, rgb, &seen, err);
     codec->close(decoder->state[found]);
+    seen.decode_ns = firn_now_ns() - start - seen.resize_ns;
     if (!rc && info)
         *info = seen;
     return rc;
