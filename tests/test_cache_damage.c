@@ -113,7 +113,8 @@ int main(void)
     CHECK_INT(read_all(dir), PHOTOS);
     CHECK(!verify_finds(dir));
 
-    /* Cut at every byte (every third in the short form): what LOCK says was acknowledged is missed each time. */
+    /* Cut at every byte (every third in the short form): what LOCK says was acknowledged is missed
+     * each time. */
     size_t before = 0;
     for (size_t cut = 0; cut < size; cut += step) {
         spill(path, whole, cut);

@@ -82,7 +82,8 @@ static struct firn_disk table(struct bad_disk *d)
     return (struct firn_disk){
         .user = d, .mkdir = bad_mkdir, .create = bad_create, .open = bad_open,
         .pwrite = bad_pwrite, .fdatasync = bad_fdatasync, .reserve = bad_reserve,
-        .truncate = bad_truncate, .sync_dir = bad_sync_dir, .unlink = bad_unlink, .rename = bad_rename,
+        .truncate = bad_truncate, .sync_dir = bad_sync_dir, .unlink = bad_unlink,
+        .rename = bad_rename,
         .close = bad_close};
 }
 

@@ -102,7 +102,8 @@ static int verify(const struct firn_verb *verb, int argc, char **argv)
     struct report r = {0};
     bool quick = false;
     const struct firn_opt opts[] = {
-        {FIRN_OPT_FLAG, 0, "quick", NULL, "a glance at the ends of files, no checksums of features", &quick, NULL},
+        {FIRN_OPT_FLAG, 0, "quick", NULL, "a glance at the ends of files, no checksums of features",
+         &quick, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print JSON", &r.as_json, NULL},
         {0},
     };

@@ -158,8 +158,9 @@ struct firn_verify_result {
  * Full: checks every checksum, decompresses, checks the values (finite, not negative), and that
  * every photograph marked done has its feature. Else a glance: whether all segments are there, as
  * long as they were, and end as they should, and whether every photograph that is done has a place
- * where its feature should be; that reads the ledger and no feature. 0 when nothing is lost: either there are
- * no findings, or all are damaged features that were computed again since; -FIRN_DATA otherwise.
+ * where its feature should be; that reads the ledger and no feature. 0 when nothing is lost: either
+ * there are no findings, or all are damaged features that were computed again since; -FIRN_DATA
+ * otherwise.
  */
 int firn_verify(const char *dir, int full, firn_finding_fn *report, void *user,
                 struct firn_verify_result *result, struct firn_error *err);

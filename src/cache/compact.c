@@ -7,8 +7,9 @@
 #include "cache/copy.h"
 #include "cache/upkeep.h"
 
-/* A cache is written anew for the gaps in it when they are more than this and a 64th of it. */
-enum { GAPS_WORTH = 2 * FIRN_PAGE };
+/* A cache is written anew for the gaps in it when they are more than this a segment, and a 64th of
+ * it; that is what is left when it has been. */
+enum { GAPS_WORTH = 3 * FIRN_PAGE };
 
 static bool is_not_gone(void *user, size_t i, struct firn_entry *entry)
 {
@@ -111,7 +112,8 @@ static int compact(struct firn_writer *w, const char *dir, struct firn_upkeep *r
     size_t needed = needed_rows(firn_cache_loaded(cache), err);
     bool nothing = stat.gone == 0 && needed == stat.rows &&
                    stat.segments <= 1 + stat.bytes / w->segment_bytes &&
-                   gaps(firn_cache_loaded(cache)) <= GAPS_WORTH + stat.bytes / 64;
+                   gaps(firn_cache_loaded(cache)) <=
+                       GAPS_WORTH * stat.segments + stat.bytes / 64;
     if (needed == SIZE_MAX)
         status = -FIRN_NOMEM;
     else if (stat.lost_segments)

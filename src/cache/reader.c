@@ -248,8 +248,9 @@ int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
     if (n == 0)
         return firn_fail(err, FIRN_NOINPUT, "%s: is not in the cache %s; firn ls lists what is",
                          path, cache->loaded.dir);
-    const struct firn_entry *a = firn_cache_entry(cache, found[0]), *b = firn_cache_entry(cache, found[1]);
-    return firn_fail(err, FIRN_USAGE, "%.200s: means %zu photographs (%.250s/%.200s, %.250s/%.200s); "
-                     "give more of the path", path, n, root_of(cache, a), a->name,
+    const struct firn_entry *a = firn_cache_entry(cache, found[0]);
+    const struct firn_entry *b = firn_cache_entry(cache, found[1]);
+    return firn_fail(err, FIRN_USAGE, "%.200s: means %zu photographs (%.250s/%.200s, "
+                     "%.250s/%.200s); give more of the path", path, n, root_of(cache, a), a->name,
                      root_of(cache, b), b->name);
 }

@@ -195,8 +195,8 @@ static int check_file_system(const struct firn_writer *w, const char *dir, struc
     const char *kind =
         w->allow_network || !w->disk->network ? NULL : w->disk->network(w->disk->user, dir);
     if (kind)
-        return firn_fail(err, FIRN_CANTCREATE, "%s: lies on a network file system (%s), where locks "
-                         "may not keep a second writer out; use a local disk, or "
+        return firn_fail(err, FIRN_CANTCREATE, "%s: lies on a network file system (%s), where "
+                         "locks may not keep a second writer out; use a local disk, or "
                          "--allow-network-fs when there is no other writer", dir, kind);
     return 0;
 }

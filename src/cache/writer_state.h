@@ -77,8 +77,8 @@ int firn_writer_copy_facts(struct firn_writer *w, struct firn_error *err);
 
 /**
  * Commits, and then lets go of the old segments: in one further commit whose roster does not name
- * them, after which they are removed (or renamed, w->quarantine). FIRN_DATA, with nothing let go of:
- * the only copy of a feature would go.
+ * them, after which they are removed (or renamed, w->quarantine). FIRN_DATA, with nothing let go
+ * of: the only copy of a feature would go.
  */
 int firn_writer_let_go(struct firn_writer *w, struct firn_error *err);
 

@@ -5,7 +5,7 @@
  *     cache_reads make CACHE ROWS DIM   made-up features whose bytes are spread as a ResNet's
  *     cache_reads CACHE                 open, read all rows in order, gather 256 random rows
  *
- * Prints one line a figure: name, the fastest, the median, unit. Warm: everything is read once before.
+ * Prints one line a figure: name, the fastest, the median, unit. Warm: all is read once before.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The parsers of the cache on arbitrary bytes, for libFuzzer; with plain_main.c an ordinary program.
+ * The parsers of the cache on any bytes, for libFuzzer; with plain_main.c an ordinary program.
  *
  * The bytes are a segment file. Checksums are put right first, since no fuzzer would find them, so
  * that its work goes into what lies behind them.
