@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "pipeline/cell_state.h"
+#include "pipeline/decode.h"
 
 /* Behind a photograph of this size its memory is given back. */
 #define KEPT ((size_t)4 << 20)
@@ -148,8 +149,9 @@ void firn_warden_destroy(struct firn_warden *w)
 }
 
 int firn_cell_take(struct firn_cell **out, struct firn_warden *w,
-                   const struct firn_image_spec *spec, enum firn_cpu cpu, struct firn_error *err)
+                   const struct firn_decode_config *config, struct firn_error *err)
 {
+    const struct firn_image_spec *spec = &config->spec;
     *out = NULL;
     if ((size_t)spec->crop * (size_t)spec->crop * 3 > FIRN_CELL_CROP)
         return firn_fail(err, FIRN_USAGE, "a crop of %d pixels is too big for isolated decoders",
@@ -164,7 +166,8 @@ int firn_cell_take(struct firn_cell **out, struct firn_warden *w,
     if (!*out)
         return firn_fail(err, FIRN_NOMEM, "no decoder is free");
     (*out)->head->spec = *spec;
-    (*out)->head->cpu = cpu;
+    (*out)->head->cpu = config->cpu;
+    (*out)->head->partial = !config->whole;
     return 0;
 }
 
@@ -250,7 +253,7 @@ static bool attempt(struct firn_cell *cell, char why[64])
 }
 
 int firn_cell_decode(struct firn_cell *cell, const uint8_t *bytes, size_t size, uint8_t *rgb,
-                     struct firn_error *err)
+                     struct firn_image_info *info, struct firn_error *err)
 {
     struct firn_cell_head *head = cell->head;
     size_t crop = (size_t)head->spec.crop;
@@ -263,6 +266,8 @@ int firn_cell_decode(struct firn_cell *cell, const uint8_t *bytes, size_t size, 
         if (!attempt(cell, why))
             continue;
         int status = head->status;
+        *info = head->info;
+        info->format = ""; /* a pointer of another process */
         if (status == 0)
             memcpy(rgb, cell->crop, crop * crop * 3);
         else if (err)

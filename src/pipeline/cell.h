@@ -17,6 +17,7 @@
  * nothing else: no descriptor, and where seccomp is built in, hardly a system call.
  */
 struct firn_warden;
+struct firn_decode_config;
 
 /**
  * Splits the warden off. Call it while the process has one thread. `cells`: decoders at a time at
@@ -30,19 +31,19 @@ void firn_warden_destroy(struct firn_warden *warden);
 
 struct firn_cell;
 
-/** Takes a free cell for one thread. FIRN_NOMEM when there is none. */
+/** Takes a free cell for one thread, to decode as `config` says. FIRN_NOMEM when there is none. */
 int firn_cell_take(struct firn_cell **out, struct firn_warden *warden,
-                   const struct firn_image_spec *spec, enum firn_cpu cpu, struct firn_error *err);
+                   const struct firn_decode_config *config, struct firn_error *err);
 
 /** Ends its decoder. NULL is fine. */
 void firn_cell_return(struct firn_cell *cell);
 
 /**
  * As firn_decode(). A decoder that dies or hangs gets one more try with a new one; the second time
- * the photograph is corrupt (FIRN_DATA). FIRN_NOMEM: no decoder can be started.
+ * the photograph is corrupt (FIRN_DATA). info->format is "". FIRN_NOMEM: no decoder can be started.
  */
 int firn_cell_decode(struct firn_cell *cell, const uint8_t *bytes, size_t size, uint8_t *rgb,
-                     struct firn_error *err);
+                     struct firn_image_info *info, struct firn_error *err);
 
 /** True when decoders are under seccomp in this build. */
 bool firn_cell_filtered(void);

@@ -69,15 +69,14 @@ static _Noreturn void decode_for_ever(struct firn_cell_head *head, const uint8_t
     struct firn_decoder *decoder;
     if (firn_decoder_create(&decoder, &head->spec, NULL) != 0)
         _exit(1);
-    firn_decoder_tune(decoder, head->cpu, true);
+    firn_decoder_tune(decoder, head->cpu, head->partial);
     if (!lock_in())
         _exit(1);
     firn_turn_set(&head->turn, FIRN_TURN_CELL);
     for (;;) {
-        struct firn_image_info info;
         firn_turn_wait(&head->turn, FIRN_TURN_CELL, INT64_MAX);
         size_t size = head->size <= limit ? head->size : limit;
-        head->status = firn_decode(decoder, bytes, size, crop, &info, &head->err);
+        head->status = firn_decode(decoder, bytes, size, crop, &head->info, &head->err);
         firn_turn_set(&head->turn, FIRN_TURN_CELL);
     }
 }

@@ -20,8 +20,10 @@ struct firn_cell_head {
     int death; /**< as of waitpid(), when dead */
     struct firn_image_spec spec;
     enum firn_cpu cpu;
+    bool partial; /**< see firn_decoder_tune() */
     size_t size; /**< of the photograph */
     int status;
+    struct firn_image_info info;
     struct firn_error err;
 };
 

@@ -32,7 +32,7 @@ static int start(void **worker, const void *config, struct firn_error *err)
         return firn_fail_nomem(err, "a decoder");
     w->config = config;
     const struct firn_decode_config *c = w->config;
-    int status = c->warden ? firn_cell_take(&w->cell, c->warden, &c->spec, c->cpu, err)
+    int status = c->warden ? firn_cell_take(&w->cell, c->warden, c, err)
                            : firn_decoder_create(&w->decoder, &c->spec, err);
     if (status) {
         free(w);
@@ -66,7 +66,7 @@ static void decode(struct worker *w, struct firn_item *item)
         item->fate = FIRN_DONE;
         return;
     }
-    int status = w->cell ? firn_cell_decode(w->cell, bytes, size, item->crop, &err)
+    int status = w->cell ? firn_cell_decode(w->cell, bytes, size, item->crop, &info, &err)
                          : firn_decode(w->decoder, bytes, size, item->crop, &info, &err);
     if (status)
         firn_item_fail(item, status == -FIRN_DATA ? FIRN_CORRUPT : FIRN_SKIPPED, "%s", err.text);
