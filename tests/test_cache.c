@@ -201,6 +201,60 @@ static void test_gather(void)
     free(dir);
 }
 
+/* Rows are the photographs that have a feature: labels, paths, features, by number and contents. */
+static void test_rows(void)
+{
+    char *dir = test_dir();
+    struct firn_writer *w = open_writer(dir);
+    struct firn_record bad = {.name = "ants/00000.bad", .state = FIRN_CORRUPT, .reason = "no JPEG"};
+    struct firn_verify_result v;
+    struct firn_error err = {0};
+    uint32_t root;
+    enum { N = 90 };
+    static float out[N * DIM];
+    int64_t label[N], row[3] = {N - 1, 0, N - 1};
+    uint8_t content[32] = {1};
+    size_t i;
+    CHECK_INT(test_root(w, &root, &err), 0);
+    bad.root = root;
+    CHECK_INT(firn_writer_add(w, &bad, &err), 0);
+    for (unsigned id = 0; id < N; id++)
+        CHECK_INT(test_add(w, id, root, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    struct firn_cache *c = open_reader(dir);
+    CHECK_INT(firn_cache_count(c), N + 1);
+    CHECK_INT(firn_cache_rows(c), N);
+    CHECK_INT(firn_cache_row(c, N), SIZE_MAX);
+    firn_cache_labels(c, label);
+    char *paths = malloc(firn_cache_paths(c, NULL)), *path = paths;
+    CHECK(paths && firn_cache_paths(c, paths) > 0);
+    CHECK_INT(firn_cache_range(c, 0, N, out, &err), 0);
+    for (size_t r = 0; paths && r < N; r++, path += strlen(path) + 1) {
+        struct firn_photo p;
+        firn_cache_photo(c, firn_cache_row(c, r), &p);
+        CHECK_INT(label[r], p.label);
+        CHECK(strncmp(path, "/photos/", 8) == 0 && strcmp(path + 8, p.name) == 0, "%s", path);
+        CHECK(same_feature(out + r * DIM, (unsigned)atoi(strchr(p.name, '/') + 1)));
+        CHECK_INT(firn_cache_find_content(c, p.content, &i), 0);
+        CHECK_INT(i, firn_cache_row(c, r));
+        CHECK_INT(firn_cache_feature_of(c, p.content, out, &err), 0);
+        CHECK(same_feature(out, (unsigned)atoi(strchr(p.name, '/') + 1)));
+    }
+    CHECK_INT(firn_cache_gather(c, row, 3, out, &err), 0);
+    CHECK(memcmp(out, out + 2 * DIM, DIM * sizeof *out) == 0);
+    row[1] = -1;
+    CHECK_INT(firn_cache_gather(c, row, 3, out, &err), -FIRN_USAGE);
+    CHECK_INT(firn_cache_range(c, 1, N, out, &err), -FIRN_USAGE);
+    CHECK_INT(firn_cache_find_content(c, content, &i), -FIRN_NOINPUT);
+    CHECK_INT(firn_cache_feature_of(c, content, out, &err), -FIRN_NOINPUT);
+    firn_cache_close(c);
+    free(paths);
+    CHECK_INT(firn_verify(dir, 0, NULL, NULL, &v, &err), 0); /* a glance */
+    CHECK(v.blocks > 2 && v.findings == 0 && v.segments == 1);
+    remove_dir(dir);
+    free(dir);
+}
+
 /* Duplicates share a row, a changed file supersedes, failures are remembered with their reason. */
 static void test_identity(void)
 {
@@ -489,6 +543,7 @@ int main(void)
     test_f16();
     test_small_values();
     test_gather();
+    test_rows();
     test_identity();
     test_gone();
     test_refusals();
