@@ -98,7 +98,8 @@ for pid in stopped:
 hang = t.photos / "ring" / "hang.jpg"
 hang.write_bytes(t.photograph())
 t.wait(lambda: t.done(hang), "another decoder takes over")
-t.check(set(stopped) - set(decoders()), "the one that hung is gone")
+if len(stopped) == 2:  # else the other cell had none, and has got a new one
+    t.check(set(stopped) - set(decoders()), "the one that hung is gone")
 for pid in set(stopped) & set(decoders()):
     os.kill(pid, signal.SIGCONT)
 after = t.photos / "ring" / "after.jpg"
