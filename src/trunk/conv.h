@@ -23,7 +23,8 @@ struct firn_conv_shape {
     int h, w;      /**< the input map */
     int cin, cout; /**< channels in and out */
     int kernel, stride, pad, groups;
-    bool relu; /**< ReLU behind the bias (and the residual) */
+    bool relu;    /**< ReLU behind the bias (and the residual) */
+    bool careful; /**< smaller tiles: slower, half the rounding error */
 };
 
 /** Rows and columns of the output map. */

@@ -108,7 +108,7 @@ static void cut(struct wino_op *w, int r)
 {
     const struct firn_conv_shape *s = &w->op.shape;
     static const int least[5] = {[2] = 4, [3] = 2, [4] = 4}, most[5] = {[2] = 5, [3] = 6, [4] = 5};
-    int limit = r == 3 && s->cin > 128 ? 5 : most[r];
+    int limit = r != 3 ? most[r] : s->careful ? 4 : s->cin > 128 ? 5 : most[r];
     int h = firn_conv_out_h(s), width = firn_conv_out_w(s);
     struct firn_wino_axis larger = firn_wino_cut(h > width ? h : width, r, least[r], limit);
     w->axis[0] = firn_wino_cut(h, r, larger.m, larger.m);
