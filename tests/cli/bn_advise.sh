@@ -26,4 +26,4 @@ mkdir empty
 advise empty
 try firn bn advise photos
 try firn bn advise --help
-find "$TMPDIR" -maxdepth 1 -name "firn-*" # nothing is left
+find "$TMPDIR" -mindepth 1 -maxdepth 1 -name "firn-*" # nothing is left
