@@ -2,8 +2,6 @@
 /** `firn bench`: measures this machine. */
 #include "bench.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,39 +14,6 @@ double firn_bench_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-char *firn_bench_directory(struct firn_error *err)
-{
-    const char *base = getenv("TMPDIR");
-    char *dir = NULL;
-    if (asprintf(&dir, "%s/firn-bench-XXXXXX", base && *base ? base : "/tmp") < 0) {
-        firn_output_fail(err, FIRN_NOMEM, "out of memory");
-        return NULL;
-    }
-    if (!mkdtemp(dir)) {
-        firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", dir, strerror(errno));
-        free(dir);
-        return NULL;
-    }
-    return dir;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    remove(path);
-    return 0;
-}
-
-void firn_bench_remove(char *directory)
-{
-    if (directory) {
-        nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-        free(directory);
-    }
 }
 
 static const struct {

@@ -22,10 +22,4 @@ int firn_bench_cache(const struct firn_bench *b, struct firn_error *err);
 /** CLOCK_MONOTONIC, seconds. */
 double firn_bench_now(void);
 
-/** A directory of its own below $TMPDIR, malloc'ed; NULL with `err` filled. */
-char *firn_bench_directory(struct firn_error *err);
-
-/** Removes it with all that is in it, and frees the name. */
-void firn_bench_remove(char *directory);
-
 #endif

@@ -13,6 +13,7 @@
 #include "firn/extract.h"
 #include "output.h"
 #include "sample_set.h"
+#include "scratch.h"
 
 #define SAMPLES 64 /* of each class, when there is no cache to measure */
 #define ROWS 256   /* at a time */
@@ -171,12 +172,12 @@ int firn_bench_cache(const struct firn_bench *b, struct firn_error *err)
     if (b->path) {
         return measure(b, b->path, err);
     }
-    char *dir = firn_bench_directory(err), *cache = NULL;
+    char *dir = firn_scratch_create(err), *cache = NULL;
     int result = dir ? make_cache(b, dir, &cache, err) : -(int)err->code;
     if (result == 0) {
         result = measure(b, cache, err);
     }
     free(cache);
-    firn_bench_remove(dir);
+    firn_scratch_remove(dir);
     return result;
 }

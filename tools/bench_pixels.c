@@ -10,6 +10,7 @@
 #include "firn/image.h"
 #include "output.h"
 #include "sample_set.h"
+#include "scratch.h"
 
 struct measure {
     struct firn_image_info info;
@@ -60,7 +61,7 @@ static int drawn(const struct firn_bench *b, struct firn_error *err)
 {
     static const int sizes[][2] = {{320, 240}, {500, 375}, {1600, 1200}, {4000, 3000}};
     struct measure m;
-    char *dir = firn_bench_directory(err), *path = NULL;
+    char *dir = firn_scratch_create(err), *path = NULL;
     int result = dir ? 0 : -(int)err->code;
     if (dir && asprintf(&path, "%s/sample.jpg", dir) < 0) {
         result = firn_output_fail(err, FIRN_NOMEM, "out of memory");
@@ -74,7 +75,7 @@ static int drawn(const struct firn_bench *b, struct firn_error *err)
         }
     }
     free(path);
-    firn_bench_remove(dir);
+    firn_scratch_remove(dir);
     return result;
 }
 
@@ -212,7 +213,7 @@ static int directory(const struct firn_bench *b, struct firn_error *err)
     if (own.n == 0) {
         return firn_output_fail(err, FIRN_NOINPUT, "%s: no photograph decodes", b->path);
     }
-    char *dir = firn_bench_directory(err);
+    char *dir = firn_scratch_create(err);
     int result = dir ? write_paths(dir, err) : -(int)err->code;
     if (result == 0) {
         struct mean pillow;
@@ -237,7 +238,7 @@ static int directory(const struct firn_bench *b, struct firn_error *err)
     for (size_t i = 0; i < found.n; i++) {
         free(found.path[i]);
     }
-    firn_bench_remove(dir);
+    firn_scratch_remove(dir);
     return result;
 }
 

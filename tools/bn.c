@@ -6,6 +6,7 @@
 
 static const struct firn_verb *const verbs[] = {
     &firn_verb_bn_estimate, &firn_verb_bn_merge, &firn_verb_bn_apply, &firn_verb_bn_diff,
+    &firn_verb_bn_advise,
 };
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 
@@ -49,7 +50,7 @@ static int bn(const struct firn_verb *verb, int argc, char **argv)
 const struct firn_verb firn_verb_bn = {
     .name = "bn",
     .args = "VERB [options] ...",
-    .summary = "BatchNorm statistics: estimate, merge, apply, diff",
+    .summary = "BatchNorm statistics: estimate, merge, apply, diff, advise",
     .min_args = 0,
     .max_args = -1,
     .run = bn,

@@ -59,7 +59,7 @@ extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, f
 
 /** The verbs behind `firn bn`. */
 extern const struct firn_verb firn_verb_bn_estimate, firn_verb_bn_merge, firn_verb_bn_apply,
-    firn_verb_bn_diff;
+    firn_verb_bn_diff, firn_verb_bn_advise;
 
 /** -q and -v, which every verb takes. */
 extern bool firn_cli_quiet, firn_cli_verbose;

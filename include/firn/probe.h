@@ -126,6 +126,9 @@ struct firn_probe {
  */
 int firn_probe(struct firn_probe **out, const struct firn_probe_options *options,
                struct firn_error *err);
+/** Whether a photograph is held out where there is no `val`; see firn_photo.content. */
+bool firn_probe_holds_out(const uint8_t content[32], int percent);
+
 /** NULL is fine. */
 void firn_probe_free(struct firn_probe *probe);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "firn/probe.h"
 
 void firn_names_fini(struct firn_names *names)
 {
@@ -79,6 +80,8 @@ int firn_sample_list(struct firn_sample *s, const struct firn_cache *cache,
     s->dim = stat.dim;
     for (size_t i = 0; i < n; i++) {
         firn_cache_photo(cache, i, &photo);
+        if (photo.state == FIRN_GONE)
+            continue;
         if (photo.state != FIRN_DONE)
             s->failed++;
         else if (photo.label < 0)
@@ -100,7 +103,7 @@ void firn_sample_fini(struct firn_sample *s)
     *s = (struct firn_sample){0};
 }
 
-static bool is_held(const uint8_t content[32], int percent)
+bool firn_probe_holds_out(const uint8_t content[32], int percent)
 {
     uint64_t head = 0;
     for (int i = 0; i < 8; i++)
@@ -116,7 +119,7 @@ int firn_sample_split(struct firn_sample *s, struct firn_sample *held, int perce
     if (!allocate(held, s->n))
         return firn_fail_nomem(err, "a list of photographs");
     for (size_t i = 0; i < s->n; i++) {
-        if (is_held(s->content[i], percent)) {
+        if (firn_probe_holds_out(s->content[i], percent)) {
             put(held, s->index[i], s->truth[i], s->content[i]);
             continue;
         }

@@ -1,0 +1,29 @@
+firn probe nothing 2>&1 | grep liblbfgs && skip "built without liblbfgs"
+# Figures are for other tests: they depend on the last bits of features.
+advise()
+{
+    transcript firn bn advise "$@"
+    # shellcheck disable=SC2086 # options
+    firn bn advise -m $model $small "$@" >../out 2>../err
+    status=$?
+    sed -E 's/[0-9]+\.[0-9]+/X/g; s/ +[0-9]+ of/ N of/; s/  +/  /g; s/^(Keep|Use) .*/.../' ../out
+    sed 's/^/! /' ../err
+    [ "$status" = 0 ] || echo "= exit $status"
+}
+samples photos 10
+mkdir both both/train both/val
+for class in photos/*; do
+    name=$(basename "$class")
+    mkdir both/train/"$name" both/val/"$name"
+    cp "$class"/*-0[1-6].jpg both/train/"$name"
+    cp "$class"/*-0[7-9].jpg "$class"/*-10.jpg both/val/"$name"
+done
+advise both
+advise --keep kept --sample 24 -b 2 photos
+ls kept
+advise nowhere
+mkdir empty
+advise empty
+try firn bn advise photos
+try firn bn advise --help
+find "$TMPDIR" -mindepth 1 -maxdepth 1 -name "firn-*" # nothing is left
