@@ -18,10 +18,22 @@ struct reading {
 static int add_argument(struct reading *r, char *value)
 {
     if (r->arguments->n == FIRN_OPT_LIST_MOST) {
+        free(value);
         return firn_cli_usage(r->verb, "more than %d directories", FIRN_OPT_LIST_MOST);
     }
     r->arguments->item[r->arguments->n++] = value;
     return FIRN_CLI_GO;
+}
+
+/** True when the option's value is the text itself, which has to stay. */
+static bool keeps_text(const struct firn_opt *opts, const char *name)
+{
+    for (; opts->kind; opts++) {
+        if (strcmp(opts->name, name) == 0) {
+            return opts->kind == FIRN_OPT_TEXT || opts->kind == FIRN_OPT_LIST;
+        }
+    }
+    return false;
 }
 
 /** As inih wants it: 0 ends the reading as an error of this line. */
@@ -40,6 +52,9 @@ static int on_line(void *user, const char *section, const char *name, const char
         r->status = add_argument(r, copy);
     } else {
         r->status = firn_cli_set(r->verb, r->opts, name, copy);
+        if (r->status != FIRN_CLI_GO || !keeps_text(r->opts, name)) {
+            free(copy);
+        }
     }
     return r->status == FIRN_CLI_GO;
 }

@@ -96,5 +96,9 @@ int main(int argc, char **argv)
         status = firn_writer_close(w, &err);
     if (status)
         fprintf(stderr, "make_cache: %s\n", err.text);
+    for (int i = 0; i < shape[2] && names; i++)
+        free(names[i]);
+    free(names);
+    free(centre);
     return -status;
 }

@@ -12,12 +12,12 @@ transcript()
     printf '$ %s\n' "$*"
 }
 
-# Failed photographs are named in the order in which they fail, which is anyone's guess; a slow run
-# tells how far it is.
+# Failed photographs are named in the order in which they fail, which is anyone's guess, and so is
+# where news of the walk comes between them; a slow run tells how far it is.
 sort_failures()
 {
     awk '/^firn: [0-9]+ of [0-9]+/ { next }
-        /: (corrupt|skipped): / { print | "sort"; next }
+        /: (corrupt|skipped): |; not followed$/ { print | "sort"; next }
         { close("sort"); print; fflush() }'
 }
 
