@@ -106,10 +106,14 @@ int firn_recipe_cache(const struct firn_recipe *recipe, const struct firn_extrac
     char doubt[256];
     for (size_t i = 0; !status && firn_writer_doubt(*writer, i, doubt); i++)
         firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);
-    for (size_t i = 0; i < roots->n && !status; i++)
-        status = firn_writer_root(*writer, roots->root[i].path,
-                                  (const char *const *)roots->root[i].classes,
-                                  roots->root[i].n_classes, &roots->root[i].id, err);
+    for (size_t i = 0; i < roots->n && !status; i++) {
+        struct firn_scan_root *root = &roots->root[i];
+        if (root->empty && firn_writer_knows_root(*writer, root->path, &root->id))
+            firn_notice(o, "%.700s: holds nothing now; what the cache has of it stays", root->path);
+        else
+            status = firn_writer_root(*writer, root->path, (const char *const *)root->classes,
+                                      root->n_classes, &root->id, err);
+    }
     if (!status && (roots->n_files || o->files_from))
         status = firn_writer_root(*writer, "", NULL, 0, &roots->files_id, err);
     return status;

@@ -215,6 +215,24 @@ static int declare(struct firn_writer *w, uint32_t id, const char *path,
     return result;
 }
 
+/* n_root when it is not there. */
+static uint32_t find_root(const struct firn_index *index, const char *root)
+{
+    uint32_t i = 0;
+    while (i < index->n_root && (!index->root[i].path || strcmp(index->root[i].path, root) != 0))
+        i++;
+    return i;
+}
+
+bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *id)
+{
+    pthread_mutex_lock(&w->mutex);
+    *id = find_root(&w->loaded.index, root);
+    bool known = *id < w->loaded.index.n_root;
+    pthread_mutex_unlock(&w->mutex);
+    return known;
+}
+
 int firn_writer_root(struct firn_writer *w, const char *root, const char *const *classes,
                      size_t n_classes, uint32_t *id, struct firn_error *err)
 {
@@ -226,11 +244,8 @@ int firn_writer_root(struct firn_writer *w, const char *root, const char *const 
         return firn_fail(err, FIRN_USAGE, "%s: a root is an absolute path", root);
     pthread_mutex_lock(&w->mutex);
     const struct firn_index *index = &w->loaded.index;
+    uint32_t i = find_root(index, root);
     int result = 0;
-    uint32_t i = 0;
-    while (i < index->n_root &&
-           (!index->root[i].path || strcmp(index->root[i].path, root) != 0))
-        i++;
     *id = i;
     if (i == index->n_root || !same_classes(index->root + i, classes, n_classes))
         if (declare(w, i, root, classes, n_classes) != 0)

@@ -44,6 +44,9 @@ int firn_writer_open_with(struct firn_writer **out, const char *dir,
 int firn_writer_root(struct firn_writer *w, const char *root, const char *const *classes,
                      size_t n_classes, uint32_t *id, struct firn_error *err);
 
+/** True, and *id, when the cache knows the root: what it says of its classes stays as it is. */
+bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *id);
+
 /** What the cache knows of a photograph before it is read. */
 enum firn_known {
     FIRN_UNKNOWN,      /**< never seen, changed since, or skipped last time: work */

@@ -66,6 +66,7 @@ static int list_classes(struct firn_scan_root *root, struct firn_error *err)
     if (!status && errno)
         status = firn_fail(err, FIRN_NOINPUT, "%s: %s", root->path, strerror(errno));
     closedir(dir);
+    root->empty = root->n_classes == 0 && root->ignored == 0;
     if (root->n_classes)
         qsort(root->classes, root->n_classes, sizeof *root->classes, by_bytes);
     else

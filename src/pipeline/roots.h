@@ -16,6 +16,7 @@ struct firn_scan_root {
     char **classes;   /**< its sub-directories in byte order; none: its photographs have no class */
     size_t n_classes;
     size_t ignored;   /**< photographs beside the classes; ImageFolder does not see them */
+    bool empty;       /**< neither: more likely a disk that is not mounted than an empty set */
     uint32_t id;      /**< of the cache's writer; for whoever declares it there */
 };
 

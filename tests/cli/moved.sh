@@ -22,6 +22,7 @@ firn ls cache | grep triangle-01
 mv photos elsewhere
 mkdir photos
 try extract -v -o cache photos
+firn ls cache | cut -f1 | sort | uniq -c
 rmdir photos
 mv elsewhere photos
 try extract -v -o cache photos/ring/ring-01.jpg
