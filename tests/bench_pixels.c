@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Times the way from bytes to normalised crop: for each file named on stdin one line of CPU
- * nanoseconds, "total decode resize normalise whole fast"; bench_pixels.py puts them beside Pillow's.
+ * nanoseconds, "total decode resize normalise whole fast"; bench_pixels.py puts them beside
+ * Pillow's.
  *
  *   bench_pixels RESIZE CROP < list
  *
  * Total is firn_decode() and the table of normalised values; whole is the same without partial
- * decoding, fast the same with large photographs decoded at a fraction of their size. Decode and resize are measured apart, each on the whole photograph: all rows out of the
- * JPEG, and all rows through both passes.
+ * decoding, fast the same with large photographs decoded at a fraction of their size. Decode and
+ * resize are measured apart, each on the whole photograph: all rows out of the JPEG, and all rows
+ * through both passes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,8 +126,8 @@ static void bench(const char *path)
     const int64_t normalise = time_normalise();
     uint8_t *pixels = decode_all(bytes, size, &all, &decode);
     const int64_t resize = time_resize(&all, info.width);
-    printf("%lld %lld %lld %lld %lld %lld\n", (long long)total, (long long)decode, (long long)resize,
-           (long long)normalise, (long long)whole, (long long)scaled);
+    printf("%lld %lld %lld %lld %lld %lld\n", (long long)total, (long long)decode,
+           (long long)resize, (long long)normalise, (long long)whole, (long long)scaled);
     free(pixels);
     free(bytes);
 }

@@ -60,8 +60,9 @@ def main():
     print(f"{'fast':10} {peer[0]:21.0f} {own[5]:8.0f} {peer[0] / own[5]:6.2f}")
     for name, a, b in zip(PARTS, peer, own):
         print(f"{name:10} {a:21.0f} {b:8.0f} {a / b:6.2f}")
-    print(f"partial decoding saves {1 - own[0] / own[4]:.1%} of all, {(own[4] - own[0]) / own[1]:.1%} "
-          f"of decoding; fast is {own[0] / own[5]:.2f} times as fast as exact")
+    print(f"partial decoding saves {1 - own[0] / own[4]:.1%} of all, "
+          f"{(own[4] - own[0]) / own[1]:.1%} of decoding; "
+          f"fast is {own[0] / own[5]:.2f} times as fast as exact")
 
 
 main()

@@ -5,8 +5,8 @@
 
 latency: from the close of a photograph to the moment at which another process has read its feature
 from the cache, which is when it is durable. idle: CPU time, wake-ups and memory after the model was
-given back. sustained: photographs arrive at 90% of the speed of bulk work. Default settings, resnet18
-with random weights, photographs of 400 pixels.
+given back. sustained: photographs arrive at 90% of the speed of bulk work. Default settings,
+resnet18 with random weights, photographs of 400 pixels.
 """
 import json
 import os
@@ -112,7 +112,8 @@ def sustained():
     half = len(memory) // 2
     print(f"{amount} s at {rate:.1f} photographs a second (90% of bulk): {n} came, "
           f"{status['done'] - 8} done, {status['failed']} failed, at most {most} queued, "
-          f"{max(memory[:half]):.1f} MB in the first half, {max(memory[half:]):.1f} MB in the second")
+          f"{max(memory[:half]):.1f} MB in the first half, "
+          f"{max(memory[half:]):.1f} MB in the second")
     t.check(status["done"] == n + 8, "nothing is missed")
     t.stop()
 

@@ -123,6 +123,14 @@ static inline struct firn_cache *open_reader(const char *dir)
     return c;
 }
 
+/** Nothing is found by verifying all of the cache. */
+static inline void check_clean(const char *dir)
+{
+    struct firn_verify_result result;
+    struct firn_error err = {0};
+    CHECK(firn_verify(dir, 1, NULL, NULL, &result, &err) == 0, "%s", err.text);
+}
+
 /** A new directory in TMPDIR, or in memory: what a real disk adds to these tests is time. */
 static inline char *test_dir(void)
 {

@@ -5,7 +5,8 @@
     check_features.py FEATURES_DUMP [all | FAMILY...]
 
 Families of torchvision with seeded random weights and BatchNorm statistics far from 0 and 1: three
-of them, all ten (with three kinds of gains), or those named. With FIRN_DATA also its trained ResNet-18 on its photographs.
+of them, all ten (with three kinds of gains), or those named. With FIRN_DATA also its trained
+ResNet-18 on its photographs.
 """
 import os
 import subprocess
@@ -88,8 +89,8 @@ def random_network(family, images, gains):
 
     Random weights make no trained network: errors grow from block to block, torch's own too, by how
     much depends on the gains. "small": the branch of a block is small beside what it is added to;
-    torch then errs as it does with trained weights, 1e-6 to 1e-5 (resnet152: 1.6e-5), and the stated
-    bound holds.
+    torch then errs as it does with trained weights, 1e-6 to 1e-5 (resnet152: 1.6e-5), and the
+    stated bound holds.
     "trained": gains drawn from where those of torchvision's trained ResNet-18 lie; "near 1": all
     around 1. There torch itself errs by up to 3e-4 in the deep families, and firn, whose transforms
     of maps cost a few bits, is held to a multiple of that.

@@ -81,8 +81,9 @@ def filtered(kind, row, up, step):
 
 
 def add_png(files):
-    kinds = {"gray": (0, 1, (1, 2, 4, 8, 16)), "rgb": (2, 3, (8, 16)), "palette": (3, 1, (1, 2, 4, 8)),
-             "gray+alpha": (4, 2, (8, 16)), "rgba": (6, 4, (8, 16))}
+    kinds = {"gray": (0, 1, (1, 2, 4, 8, 16)), "rgb": (2, 3, (8, 16)),
+             "palette": (3, 1, (1, 2, 4, 8)), "gray+alpha": (4, 2, (8, 16)),
+             "rgba": (6, 4, (8, 16))}
     for name, (color, bands, depths) in kinds.items():
         for bits in depths:
             for width, height in SIZES:
@@ -97,7 +98,8 @@ def add_png(files):
                     extra = [(b"tRNS", struct.pack(">%dH" % bands, *[3] * bands))]
                 for interlace in (False, True):
                     files.add(f"PNG {name}", png(array, bits, color, interlace, extra,
-                                                 chance.choice((0, 1, 9)), chance.choice((7, 999999))))
+                                                 chance.choice((0, 1, 9)),
+                                                 chance.choice((7, 999999))))
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I"):
         for width, height in SIZES:
             files.add("PNG by Pillow", pillow_save(width, height, mode, "PNG"))
@@ -111,7 +113,8 @@ def add_pnm(files):
         files.add("PBM", b"P4 %d %d\n" % (width, height) + b"".join(packed(bits, 1)))
         text = "\n".join("".join(str(v) for v in row) for row in bits).encode()
         files.add("PBM plain", b"P1\n# c\n%d %d\n" % (width, height) + text)
-        files.add("PBM plain", b"P1 %d %d " % (width, height) + text.replace(b"1", b"1 #x\n") + b"\n")
+        files.add("PBM plain",
+                  b"P1 %d %d " % (width, height) + text.replace(b"1", b"1 #x\n") + b"\n")
         for most in (1, 2, 7, 100, 254, 255, 256, 1000, 32767, 65534, 65535):
             for kind, bands in (("PGM", 1), ("PPM", 3)):
                 array = rng.integers(0, most + 1, (height, width * bands))
@@ -128,10 +131,11 @@ def add_pnm(files):
             array = rng.integers(0, 256, size)
             text = b" ".join(b"%d" % v for v in array)
             files.add("PGM plain, long", b"P2 1000 %d 255\n" % (size // 1000) + text + end)
-    for bad in (b"P5 0 5 255\n", b"P5 5 5 0\n12345678901234567890123456", b"P5 5 5 65536\n" + bytes(99),
-                b"P6 5 5 255\n" + bytes(74), b"P3 1 1 9 1 2 10 ", b"P2 1 1 9 x ", b"P1 2 2 0 1 2 0 ",
-                b"P1 2 1 0 1 7", b"P1 2 1 0 1 junk", b"P2 2 1 9 1", b"P2 2 1 9 1 2 junk", b"P7 1 1 255\n",
-                b"P5 12345678901 1 255\n", b"P5 1#c\n2 1 255\n" + bytes(12), b"P5#\n", b"P5 -1 5 255 ",
+    for bad in (b"P5 0 5 255\n", b"P5 5 5 0\n12345678901234567890123456",
+                b"P5 5 5 65536\n" + bytes(99), b"P6 5 5 255\n" + bytes(74), b"P3 1 1 9 1 2 10 ",
+                b"P2 1 1 9 x ", b"P1 2 2 0 1 2 0 ", b"P1 2 1 0 1 7", b"P1 2 1 0 1 junk",
+                b"P2 2 1 9 1", b"P2 2 1 9 1 2 junk", b"P7 1 1 255\n", b"P5 12345678901 1 255\n",
+                b"P5 1#c\n2 1 255\n" + bytes(12), b"P5#\n", b"P5 -1 5 255 ",
                 b"P2 1 1 9 12345678901 ", b"P6 3 3 255", b"P6", b"P5 2 2 300\n" + b"\xff" * 8,
                 b"P3 2 2 300\n" + b"300 1 2 " * 4, b"P4 9 2\n" + bytes(3), b"P4 9 2\n" + bytes(4)):
         files.add("PNM odd", bad)
@@ -169,7 +173,9 @@ def run_length(array, four):
             else:
                 n = n & ~1 if four else n
                 part = [int(v) for v in row[x : x + n]]
-                data = bytes(part[i] << 4 | part[i + 1] for i in range(0, n, 2)) if four else bytes(part)
+                if four:
+                    part = [part[i] << 4 | part[i + 1] for i in range(0, n, 2)]
+                data = bytes(part)
                 out += bytes([0, n]) + data + bytes(len(data) % 2)
             x += n
         out += b"\0\0"
@@ -198,7 +204,8 @@ def add_bmp(files):
                                                           down=chance.random() < 0.3 and head > 12,
                                                           gap=chance.choice((0, 0, 6))))
         for bits in (16, 24, 32):
-            rows = [rng.integers(0, 256, width * bits // 8, np.uint8).tobytes() for _ in range(height)]
+            rows = [rng.integers(0, 256, width * bits // 8, np.uint8).tobytes()
+                    for _ in range(height)]
             for head in (12, 40, 64, 108, 124):
                 files.add(f"BMP {bits} bits", bmp(rows, width, height, bits, head=head))
                 for m in masks[bits] if head > 12 else ():
@@ -259,7 +266,9 @@ def tiff(order, tags, blocks, tiled=False, big=False):
 
 
 def swapped(row, bits, order):
-    return np.frombuffer(row, ">u2").astype("<u2").tobytes() if bits == 16 and order == "II" else row
+    if bits == 16 and order == "II":
+        return np.frombuffer(row, ">u2").astype("<u2").tobytes()
+    return row
 
 
 def cut_blocks(array, bits, order, planar, tile, rows_per_strip, squeeze, reverse):
@@ -338,13 +347,14 @@ def add_tiff(files):
 def add_tiff_numbers(files):
     """12 bits, signed, 32 bits, floating point: grey only, clipped by Pillow."""
     for width, height in SIZES:
-        for bits, form, kind in ((12, 1, None), (16, 2, "i2"), (32, 1, "u4"), (32, 2, "i4"), (32, 3, "f4"),
-                                 (64, 3, "f8"), (8, 2, "i1")):
+        for bits, form, kind in ((12, 1, None), (16, 2, "i2"), (32, 1, "u4"), (32, 2, "i4"),
+                                 (32, 3, "f4"), (64, 3, "f8"), (8, 2, "i1")):
             for order in ("II", "MM"):
                 for photo in (0, 1):
                     values = rng.normal(100, 200, (height, width))
                     if bits == 12:
-                        data = rng.integers(0, 256, (width * 12 + 7) // 8 * height, np.uint8).tobytes()
+                        size = (width * 12 + 7) // 8 * height
+                        data = rng.integers(0, 256, size, np.uint8).tobytes()
                         data = bytes(v & chance.choice((0x0F, 255)) for v in data)
                     else:
                         with np.errstate(all="ignore"):
@@ -359,8 +369,8 @@ def add_tiff_numbers(files):
 def add_webp(files):
     for width, height in SIZES:
         for mode in ("RGB", "RGBA"):
-            for how in ({"quality": 80}, {"quality": 5}, {"lossless": True}, {"lossless": True, "exact": True},
-                        {"quality": 100, "method": 6}):
+            for how in ({"quality": 80}, {"quality": 5}, {"lossless": True},
+                        {"lossless": True, "exact": True}, {"quality": 100, "method": 6}):
                 files.add("WebP " + mode, pillow_save(width, height, mode, "WEBP", **how))
             data = pillow_save(width, height, mode, "WEBP")
             for _ in range(4):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """What happens to a daemon in years: check_watch_hard.py FIRN SAMPLES [SCALE [TEST...]].
 
-Lost events, races with mkdir, too few watches, slow writers, kill -9, rivals. SCALE 1 takes seconds.
+Lost events, races with mkdir, too few watches, slow writers, kill -9, rivals. SCALE 1 takes
+seconds.
 """
 import mmap
 import os
@@ -54,7 +55,8 @@ def overflow():
     t.process.send_signal(signal.SIGCONT)
     t.wait(lambda: t.status()["overflows"] >= 1, "the overflow is noticed")
     status = t.settled(seconds=60 * scale)
-    t.check(1 <= status["rescans"] - 1 <= status["overflows"] + 1, f"looked once for each: {status}")
+    t.check(1 <= status["rescans"] - 1 <= status["overflows"] + 1,
+            f"looked once for each: {status}")
     t.complete()
     t.stop()
 
@@ -232,7 +234,8 @@ def rivals():
     fresh()
     for round_ in range(2 * scale):
         command = [t.firn, "watch", *MODEL, "-o", str(t.cache), str(t.photos)]
-        all_ = [subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        all_ = [subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                 text=True)
                 for _ in range(2 + round_ % 7)]
         t.wait(lambda: sum(p.poll() is None for p in all_) == 1, "one of them goes on")
         winner = next((p for p in all_ if p.poll() is None), None)

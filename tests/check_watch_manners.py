@@ -215,7 +215,8 @@ def clock():
     t.stop()
 
 
-for test in (unit, clock, service_manager, logs, metrics, configuration, weak_machines, model_changes):
+for test in (unit, clock, service_manager, logs, metrics, configuration, weak_machines,
+             model_changes):
     start = time.monotonic()
     test()
     print(f"{test.__name__}: {time.monotonic() - start:.1f} s", flush=True)

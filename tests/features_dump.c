@@ -58,7 +58,8 @@ int main(int argc, char **argv)
             spec = argv[i];
     int cpu = firn_cpu_choose(cpu_name);
     if (!spec || batch < 1 || cpu < 0)
-        return fail("usage: features_dump MODEL [--batch N] [--cpu NAME] [--crop N] [--small] <CROPS");
+        return fail("usage: features_dump MODEL [--batch N] [--cpu NAME] [--crop N] [--small] "
+                    "<CROPS");
 
     struct firn_error err = {0};
     struct firn_model *model = NULL;

@@ -30,7 +30,8 @@ class Watch(Bench):
         self.process = None
         atexit.register(self.leave_nothing)
         self.log = self.dir / "log"
-        self.patience = 60 if os.environ.get("ASAN_OPTIONS") or os.environ.get("TSAN_OPTIONS") else 30
+        sanitized = os.environ.get("ASAN_OPTIONS") or os.environ.get("TSAN_OPTIONS")
+        self.patience = 60 if sanitized else 30
 
     def photograph(self):
         """The bytes of a photograph that no other has: a comment makes them its own."""

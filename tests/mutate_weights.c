@@ -23,9 +23,9 @@ static size_t below(size_t n)
 /** Numbers where sizes and indices go wrong. */
 static uint64_t interesting(void)
 {
-    static const uint64_t some[] = {0, 1, 2, 4, 7, 8, 127, 128, 255, 256, 0x7FFF, 0xFFFF, 0x7FFFFFFF,
-                                    0x80000000, 0xFFFFFFFF, INT64_MAX, (uint64_t)1 << 63,
-                                    UINT64_MAX, (uint64_t)1 << 62, 16, 3, 5};
+    static const uint64_t some[] = {0, 1, 2, 4, 7, 8, 127, 128, 255, 256, 0x7FFF, 0xFFFF,
+                                    0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, INT64_MAX,
+                                    (uint64_t)1 << 63, UINT64_MAX, (uint64_t)1 << 62, 16, 3, 5};
     return some[below(sizeof some / sizeof *some)];
 }
 

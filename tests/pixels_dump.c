@@ -51,7 +51,9 @@ static int dump(struct firn_decoder *decoder, const char *path, uint8_t *rgb, si
     return 0;
 }
 
-/* The most memory that this program has had; what wait4() tells includes the caller's, before exec. */
+/*
+ * The most memory that this program has had; what wait4() tells includes the caller's, before exec.
+ */
 static void tell_peak(void)
 {
     char line[256];
@@ -75,7 +77,8 @@ int main(int argc, char **argv)
 {
     const int level = argc < 3 ? -1 : firn_cpu_choose(argc > 3 ? argv[3] : NULL);
     if (level < 0) {
-        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole] [turn] [fast]] < list > crops\n", argv[0]);
+        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole] [turn] [fast]] < list > crops\n",
+                argv[0]);
         return 2;
     }
     const struct firn_image_spec spec = {

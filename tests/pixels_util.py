@@ -107,8 +107,8 @@ HEAD = (f"{'kind':28} {'spec':9} {'files':>5} {'identical':>9} {'both refuse':>1
 def compare(kind, paths, spec, stricter=False, change=lambda image: image, how=()):
     """
     Prints one row of the table; returns how many files differ. With `stricter`, a file that Pillow
-    accepts and firn calls corrupt counts as left out, too. `change` is done to Pillow's image first,
-    `how` is said to firn.
+    accepts and firn calls corrupt counts as left out, too. `change` is done to Pillow's image
+    first, `how` is said to firn.
     """
     global HEAD
     transform = Compose([Resize(spec[0]), CenterCrop(spec[1])])

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** Damaged caches: cut at every byte, flipped bits, spliced pieces. No crash, no lie, small loss. */
+/**
+ * Damaged caches: cut at every byte, flipped bits, spliced pieces. No crash, no lie, small loss.
+ */
 #include "cache_util.h"
 
 enum { PHOTOS = 60 };
@@ -88,6 +90,14 @@ static void heal(const char *dir)
     CHECK_INT(read_all(dir), PHOTOS);
 }
 
+/* The cache under test: what its segment and LOCK held when it was whole, and room for a copy. */
+struct victim {
+    char *dir, path[4200], lock[4200];
+    uint8_t *whole, *bytes, *lock_bytes;
+    size_t size, lock_size;
+    unsigned long long state; /* of the random numbers */
+};
+
 static void remove_other_segments(const char *dir)
 {
     char path[4200];
@@ -97,78 +107,92 @@ static void remove_other_segments(const char *dir)
     }
 }
 
-int main(void)
+/* Heals, and takes back what that wrote. */
+static void try_heal(const struct victim *v)
 {
-    char *dir = test_dir(), path[4200], lock[4200];
-    size_t size, n;
-    uint8_t *whole = make_cache(dir, &size), *bytes = malloc(size);
-    unsigned long long state = 42;
-    int flips = test_times(2000, 100000), splices = test_times(1000, 10000);
-    size_t step = (size_t)test_times(3, 1);
-    if (!bytes)
-        return 1;
-    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
-    snprintf(lock, sizeof lock, "%s/LOCK", dir);
-    uint8_t *lock_bytes = slurp(lock, &n);
-    CHECK_INT(read_all(dir), PHOTOS);
-    CHECK(!verify_finds(dir));
+    heal(v->dir);
+    remove_other_segments(v->dir);
+    spill(v->lock, v->lock_bytes, v->lock_size);
+}
 
-    /* Cut at every byte (every third in the short form): what LOCK says was acknowledged is missed
-     * each time. */
-    size_t before = 0;
-    for (size_t cut = 0; cut < size; cut += step) {
-        spill(path, whole, cut);
-        size_t right = read_all(dir);
+/* Cut at every byte (every third in the short form): what LOCK says was acknowledged is missed
+ * each time. */
+static void test_cuts(const struct victim *v)
+{
+    size_t before = 0, step = (size_t)test_times(3, 1);
+    for (size_t cut = 0; cut < v->size; cut += step) {
+        spill(v->path, v->whole, cut);
+        size_t right = read_all(v->dir);
         CHECK(right >= before, "cut at %zu", cut); /* a longer piece never holds less */
         before = right;
         if (cut > 0)
-            CHECK(verify_finds(dir), "cut at %zu", cut);
-        if (cut % 509 < step) {
-            heal(dir);
-            remove_other_segments(dir);
-            spill(lock, lock_bytes, n);
-        }
+            CHECK(verify_finds(v->dir), "cut at %zu", cut);
+        if (cut % 509 < step)
+            try_heal(v);
     }
+}
 
-    /* Flips: every one is found, and costs at most one block (10 photographs of a commit, or the
-     * entries of its ledger). The head stands alone: without it there is no fingerprint. */
+/* Flips: every one is found, and costs at most one block (10 photographs of a commit, or the
+ * entries of its ledger). The head stands alone: without it there is no fingerprint. */
+static void test_flips(struct victim *v)
+{
+    int flips = test_times(2000, 100000);
     for (int k = 0; k < flips; k++) {
-        size_t at = check_random(&state) % size;
-        memcpy(bytes, whole, size);
-        bytes[at] ^= (uint8_t)(1u << (check_random(&state) & 7));
-        spill(path, bytes, size);
-        CHECK(verify_finds(dir), "flip at %zu", at);
-        size_t right = read_all(dir);
+        size_t at = check_random(&v->state) % v->size;
+        memcpy(v->bytes, v->whole, v->size);
+        v->bytes[at] ^= (uint8_t)(1u << (check_random(&v->state) & 7));
+        spill(v->path, v->bytes, v->size);
+        CHECK(verify_finds(v->dir), "flip at %zu", at);
+        size_t right = read_all(v->dir);
         CHECK(right >= PHOTOS - 10 || at < FIRN_PAGE, "flip at %zu leaves %zu", at, right);
-        if (k % 50 == 0) {
-            heal(dir);
-            remove_other_segments(dir);
-            spill(lock, lock_bytes, n);
-        }
+        if (k % 50 == 0)
+            try_heal(v);
     }
+}
 
-    /* Splices: a piece of the file over another place of it, or noise. */
+/* Splices: a piece of the file over another place of it, or noise. */
+static void test_splices(struct victim *v)
+{
+    int splices = test_times(1000, 10000);
     for (int k = 0; k < splices; k++) {
-        size_t from = check_random(&state) % size, to = check_random(&state) % size;
-        size_t most = size - (from > to ? from : to), piece = check_random(&state) % most + 1;
+        size_t from = check_random(&v->state) % v->size, to = check_random(&v->state) % v->size;
+        size_t most = v->size - (from > to ? from : to);
+        size_t piece = check_random(&v->state) % most + 1;
         if (k % 2)
             from &= ~(size_t)63, to &= ~(size_t)63; /* where blocks may start */
         if (k % 3 == 0 && piece > 64)
             piece = 64;
-        memcpy(bytes, whole, size);
-        memmove(bytes + to, bytes + from, piece);
+        memcpy(v->bytes, v->whole, v->size);
+        memmove(v->bytes + to, v->bytes + from, piece);
         if (k % 5 == 0)
             for (size_t i = 0; i < piece; i++)
-                bytes[to + i] = (uint8_t)check_random(&state);
-        spill(path, bytes, size);
-        bool same = memcmp(bytes, whole, size) == 0;
-        CHECK(verify_finds(dir) != same, "splice %d", k);
-        read_all(dir);
+                v->bytes[to + i] = (uint8_t)check_random(&v->state);
+        spill(v->path, v->bytes, v->size);
+        bool same = memcmp(v->bytes, v->whole, v->size) == 0;
+        CHECK(verify_finds(v->dir) != same, "splice %d", k);
+        read_all(v->dir);
     }
-    free(whole);
-    free(bytes);
-    free(lock_bytes);
-    remove_dir(dir);
-    free(dir);
+}
+
+int main(void)
+{
+    struct victim v = {.dir = test_dir(), .state = 42};
+    v.whole = make_cache(v.dir, &v.size);
+    v.bytes = malloc(v.size);
+    if (!v.bytes)
+        return 1;
+    snprintf(v.path, sizeof v.path, "%s/seg-00000001.firn", v.dir);
+    snprintf(v.lock, sizeof v.lock, "%s/LOCK", v.dir);
+    v.lock_bytes = slurp(v.lock, &v.lock_size);
+    CHECK_INT(read_all(v.dir), PHOTOS);
+    CHECK(!verify_finds(v.dir));
+    test_cuts(&v);
+    test_flips(&v);
+    test_splices(&v);
+    free(v.whole);
+    free(v.bytes);
+    free(v.lock_bytes);
+    remove_dir(v.dir);
+    free(v.dir);
     CHECK_DONE();
 }

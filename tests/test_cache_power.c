@@ -287,21 +287,9 @@ static bool build_file(struct recorder *r, int file, size_t cut, struct image *m
     return sure ? there : check_random(&r->state) % 2 == 0;
 }
 
-static void check_state(struct recorder *r, size_t cut, const char *dir)
+/* What was acknowledged can be read, and whatever is read is right. */
+static void check_reading(const char *dir, size_t cut, unsigned acknowledged)
 {
-    static struct image image;
-    char path[4200];
-    unsigned acknowledged = 0;
-    for (int i = 0; i < r->acks; i++)
-        if (r->ack[i].calls <= cut)
-            acknowledged = r->ack[i].last;
-    mkdir(dir, 0777);
-    for (int i = 0; i < r->files; i++)
-        if (build_file(r, i, cut, &image)) {
-            snprintf(path, sizeof path, "%s/%s", dir, r->path[i]);
-            spill(path, image.bytes, image.size);
-        }
-
     struct firn_error err = {0};
     struct firn_cache *c;
     static bool there[PHOTOS];
@@ -329,10 +317,15 @@ static void check_state(struct recorder *r, size_t cut, const char *dir)
             CHECK(there[id], "cut at %zu: photograph %u of %u is lost", cut, id, acknowledged);
         firn_cache_close(c);
     }
+}
 
-    /* The next run finds its way, and believes of the old what is there. */
+/* The next run finds its way, and believes of the old what is there. */
+static void check_next_run(const char *dir, size_t cut, unsigned acknowledged)
+{
     struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
     struct firn_writer *w;
+    struct firn_cache *c;
     uint32_t root;
     CHECK(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err) == 0, "cut at %zu: %s", cut,
           err.text);
@@ -351,6 +344,24 @@ static void check_state(struct recorder *r, size_t cut, const char *dir)
     CHECK_INT(firn_cache_open(&c, dir, &err), 0);
     CHECK(firn_cache_count(c) >= acknowledged);
     firn_cache_close(c);
+}
+
+static void check_state(struct recorder *r, size_t cut, const char *dir)
+{
+    static struct image image;
+    char path[4200];
+    unsigned acknowledged = 0;
+    for (int i = 0; i < r->acks; i++)
+        if (r->ack[i].calls <= cut)
+            acknowledged = r->ack[i].last;
+    mkdir(dir, 0777);
+    for (int i = 0; i < r->files; i++)
+        if (build_file(r, i, cut, &image)) {
+            snprintf(path, sizeof path, "%s/%s", dir, r->path[i]);
+            spill(path, image.bytes, image.size);
+        }
+    check_reading(dir, cut, acknowledged);
+    check_next_run(dir, cut, acknowledged);
     remove_dir(dir);
 }
 

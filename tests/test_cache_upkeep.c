@@ -40,7 +40,6 @@ static void run(const char *dir, unsigned first, unsigned last)
 static void check_contents(const char *dir, unsigned n, unsigned roots)
 {
     struct firn_cache *c = open_reader(dir);
-    struct firn_verify_result v;
     struct firn_error err = {0};
     size_t done = 0;
     for (size_t i = 0; i < firn_cache_count(c); i++) {
@@ -56,7 +55,7 @@ static void check_contents(const char *dir, unsigned n, unsigned roots)
     }
     CHECK_INT(done, n * roots);
     firn_cache_close(c);
-    CHECK(firn_verify(dir, 1, NULL, NULL, &v, &err) == 0, "%s", err.text);
+    check_clean(dir);
 }
 
 static void add_superseded_and_gone(const char *dir)

@@ -101,7 +101,8 @@ static void check_refused(const char *bytes, size_t size, const char *word)
     uint8_t rgb[8 * 8 * 3];
     CHECK_INT(firn_decoder_create(&decoder, &spec, &err), 0);
     const int rc = firn_decode(decoder, (const uint8_t *)bytes, size, rgb, NULL, &err);
-    CHECK(rc == -FIRN_DATA || (rc == -FIRN_CONFIG && strstr(err.text, "built without")), "(%d)", rc);
+    CHECK(rc == -FIRN_DATA || (rc == -FIRN_CONFIG && strstr(err.text, "built without")), "(%d)",
+          rc);
     CHECK(strstr(err.text, word), "(\"%s\" does not name %s)", err.text, word);
     CHECK_INT((int)err.code, -rc);
     firn_decoder_destroy(decoder);
@@ -185,7 +186,8 @@ static void test_fingerprint(void)
 {
     struct firn_fingerprint fp = {0};
     struct firn_error err = {0};
-    CHECK_INT(firn_image_fingerprint(&(struct firn_image_spec){.resize = 232, .crop = 224}, &fp, &err), 0);
+    const struct firn_image_spec spec = {.resize = 232, .crop = 224};
+    CHECK_INT(firn_image_fingerprint(&spec, &fp, &err), 0);
     CHECK_STR(fp.part[FIRN_PART_PREPROCESS],
               "resize=232 crop=224 filter=pillow-bilinear color=rgb mean=0.485,0.456,0.406 "
               "std=0.229,0.224,0.225 exif=ignore decode=exact views=center "

@@ -75,7 +75,8 @@ static void test_untrained(void)
     CHECK(ia->untrained && !ia->path, " ");
     /* Made once by an independent implementation; a change would orphan every cache. */
     CHECK_STR(ia->trunk_hash, "f0b5afb62a4d10b12a2199d41043e60584127818dd6be4bed2875dd81fb64789");
-    CHECK_STR(ia->batchnorm_hash, "c5bbae655bfc395c0adf7e16d75e72aebcb336689eeb2bbcd6c609a100a35940");
+    CHECK_STR(ia->batchnorm_hash,
+              "c5bbae655bfc395c0adf7e16d75e72aebcb336689eeb2bbcd6c609a100a35940");
     CHECK(strcmp(ia->trunk_hash, ib->trunk_hash) != 0, " ");
     CHECK_STR(ia->batchnorm_hash, ib->batchnorm_hash);
     const struct firn_conv *c = &firn_model_net(a)->conv[1];

@@ -123,9 +123,10 @@ static const char *describe(const struct sample *t, const struct firn_conv_op *o
 {
     static char text[200];
     const struct firn_conv_shape *s = &t->s;
-    snprintf(text, sizeof text, "%s %s: %d images %dx%d %d->%d kernel %d stride %d pad %d groups %d",
-             op->algorithm, firn_cpu_name(k->cpu), t->n, s->h, s->w, s->cin, s->cout, s->kernel,
-             s->stride, s->pad, s->groups);
+    snprintf(text, sizeof text,
+             "%s %s: %d images %dx%d %d->%d kernel %d stride %d pad %d groups %d", op->algorithm,
+             firn_cpu_name(k->cpu), t->n, s->h, s->w, s->cin, s->cout, s->kernel, s->stride, s->pad,
+             s->groups);
     return text;
 }
 
@@ -228,8 +229,10 @@ static void real_shapes(const struct firn_kernels *kernels, int levels)
         {.h = 14, .w = 14, .cin = 256, .cout = 32, .kernel = 3, .stride = 2, .pad = 1, .groups = 1},
         {.h = 7, .w = 7, .cin = 512, .cout = 64, .kernel = 3, .stride = 1, .pad = 1, .groups = 1},
         {.h = 7, .w = 7, .cin = 2048, .cout = 64, .kernel = 1, .stride = 1, .groups = 1},
-        {.h = 56, .w = 56, .cin = 128, .cout = 128, .kernel = 3, .stride = 1, .pad = 1, .groups = 32},
-        {.h = 14, .w = 14, .cin = 256, .cout = 256, .kernel = 3, .stride = 2, .pad = 1, .groups = 32},
+        {.h = 56, .w = 56, .cin = 128, .cout = 128, .kernel = 3, .stride = 1, .pad = 1,
+         .groups = 32},
+        {.h = 14, .w = 14, .cin = 256, .cout = 256, .kernel = 3, .stride = 2, .pad = 1,
+         .groups = 32},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct firn_conv_shape s = shapes[i];

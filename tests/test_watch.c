@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** The parts of the watcher that need no threads: names, settling, the gate, the table of watches. */
+/**
+ * The parts of the watcher that need no threads: names, settling, the gate, the table of watches.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

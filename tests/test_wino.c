@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** Winograd's parts: matrices against the definition, cuts of an axis, fast transforms against slow. */
+/**
+ * Winograd's parts: matrices against the definition, cuts of an axis, fast transforms against slow.
+ */
 #include <math.h>
 
 #include "base/cpu.h"
@@ -49,8 +51,8 @@ static void check_matrix(int m, int r)
 static void check_cut(int size, int m, int full, int clipped)
 {
     struct firn_wino_axis a = firn_wino_cut(size, 3, 2, 6);
-    CHECK(a.m == m && a.full == full && a.clipped == clipped, "%d = %d x %d + %d x %d", size, a.full,
-          a.m, a.clipped, a.m - 1);
+    CHECK(a.m == m && a.full == full && a.clipped == clipped, "%d = %d x %d + %d x %d", size,
+          a.full, a.m, a.clipped, a.m - 1);
 }
 
 /* Tiles cover every axis once, and only the last may reach over its end. */
@@ -162,7 +164,8 @@ static void check_kernels(const struct firn_kernels *fast, const struct firn_ker
         for (int n = 4; n <= FIRN_WINO_MAX; n++)
             for (int left = 0; left < 2; left++)
                 for (int right = n; right > n - 3; right--)
-                    check_input(fast, slow, n, clips, left, clips & 2 && right == n ? n - 1 : right);
+                    check_input(fast, slow, n, clips, left,
+                                clips & 2 && right == n ? n - 1 : right);
         for (size_t i = 0; i < sizeof f / sizeof *f; i++)
             for (int how = 0; how < 4; how++)
                 check_output(fast, slow, f[i][0], f[i][1], clips, how & 1, how & 2);

@@ -74,8 +74,8 @@ static int extract(struct advice *a, const char *photographs, const char *cache,
 {
     struct firn_extract_options o = {
         .model = a->model, .cache = cache, .paths = &photographs, .n_paths = 1, .bn = bn,
-        .resize = a->resize, .crop = a->crop, .threads = a->threads, .cpu = a->cpu, .on_progress = on_progress,
-        .on_failure = on_failure, .user = a, .stop = a->stop};
+        .resize = a->resize, .crop = a->crop, .threads = a->threads, .cpu = a->cpu,
+        .on_progress = on_progress, .on_failure = on_failure, .user = a, .stop = a->stop};
     struct firn_progress p = {0};
     int result = firn_extract(&o, &p, err);
     firn_progress_clear(&a->display);
@@ -88,8 +88,8 @@ static int estimate(struct advice *a, struct mode *m, const char *stats, struct 
 {
     const char *train = a->train;
     struct firn_bn_options o = {.model = a->model, .output = stats, .paths = &train, .n_paths = 1,
-                                .resize = a->resize, .crop = a->crop, .method = m->method, .threads = a->threads, .cpu = a->cpu,
-                                .stop = a->stop};
+                                .resize = a->resize, .crop = a->crop, .method = m->method,
+                                .threads = a->threads, .cpu = a->cpu, .stop = a->stop};
     struct firn_bn_result r = {0};
     int result = firn_bn_estimate(&o, &r, err);
     m->estimate = r.photographs ? r.seconds / (double)r.photographs : NAN;

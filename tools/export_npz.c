@@ -75,7 +75,8 @@ int firn_export_npz(const struct firn_export *e, struct firn_output *out, struct
     char rows[32], shape[64];
     snprintf(rows, sizeof(rows), "(%zu,)", e->n);
     snprintf(shape, sizeof(shape), "(%zu, %d)", e->n, e->dim);
-    firn_npy_begin(&s.zip, "features.npy", "<f4", shape, (uint64_t)e->n * (uint64_t)e->dim * sizeof(float));
+    firn_npy_begin(&s.zip, "features.npy", "<f4", shape,
+                   (uint64_t)e->n * (uint64_t)e->dim * sizeof(float));
     int result = firn_export_rows(e, put_rows, &s, err);
     if (result) {
         return result;

@@ -53,7 +53,8 @@ int firn_export_safetensors(const struct firn_export *e, struct firn_output *out
     uint64_t features = (uint64_t)e->n * (uint64_t)e->dim * sizeof(float);
     firn_json_object(&j, NULL);
     metadata(&j, e);
-    firn_safetensors_tensor(&j, "labels", "I64", e->n, 0, 0, labels); /* first: 8-byte numbers stay aligned */
+    /* first: 8-byte numbers stay aligned */
+    firn_safetensors_tensor(&j, "labels", "I64", e->n, 0, 0, labels);
     firn_safetensors_tensor(&j, "features", "F32", e->n, e->dim, labels, labels + features);
     firn_json_end_object(&j);
     int result = firn_safetensors_begin(out, &j, err);

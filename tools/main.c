@@ -90,7 +90,8 @@ static int help(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_DFL); /* may come ignored; `firn ls | head` is to end quietly */
-    signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error like a full disk, no reason to die */
+    /* a limit of file size is an error like a full disk, no reason to die */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         list_verbs(stderr);
         return FIRN_USAGE;

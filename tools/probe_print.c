@@ -214,8 +214,8 @@ static void print_curve(const struct firn_probe *p, const struct firn_probe_opti
         low = fmin(low, p->epoch[i].val_accuracy);
         high = fmax(high, p->epoch[i].val_accuracy);
     }
-    printf("\nAn SGD head as PyTorch's tutorial trains it: learning rate %g, a tenth after every 7\n"
-           "epochs, momentum 0.9, batch %d.\n"
+    printf("\nAn SGD head as PyTorch's tutorial trains it: learning rate %g, a tenth after every "
+           "7\nepochs, momentum 0.9, batch %d.\n"
            "epoch  train loss  accuracy    val loss  accuracy  from %.3f to %.3f\n",
            o->rate, o->batch, low, high);
     for (int i = 0; i < p->epochs; i++) {

@@ -23,7 +23,7 @@ enum firn_store { FIRN_STORE_F32 = 0, FIRN_STORE_F16 = 1 };
 
 /** One photograph of the ledger. Pointers live as long as the snapshot. */
 struct firn_photo {
-    const char *root;       /**< directory the walk began at, absolute; "" for a file given by name */
+    const char *root;       /**< directory the walk began at, absolute; "" for a file by name */
     const char *name;       /**< path below root (or absolute when root is ""); bytes, not UTF-8 */
     const char *class_name; /**< first directory below a root that has classes, else NULL */
     int label;              /**< index into firn_cache_class(), -1 without a class */

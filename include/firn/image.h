@@ -8,7 +8,9 @@
 
 #include "firn/error.h"
 
-/** How a photograph becomes a crop: torchvision's Resize(resize) and CenterCrop(crop) via Pillow. */
+/**
+ * How a photograph becomes a crop: torchvision's Resize(resize) and CenterCrop(crop) via Pillow.
+ */
 struct firn_image_spec {
     int resize; /**< length of the shorter side after resizing, pixels */
     int crop;   /**< side of the square centre crop, pixels */

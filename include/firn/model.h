@@ -15,9 +15,10 @@ struct firn_model;
 struct firn_model_info {
     const char *spec;       /**< what the caller asked for */
     const char *path;       /**< the file, or NULL for untrained weights */
-    const char *format;     /**< "torch-zip", "torch-legacy", "torch-tar", "safetensors", "untrained" */
+    const char *format;     /**< "torch-zip", "torch-legacy", "torch-tar", "safetensors" or
+                                 "untrained" */
     const char *family;     /**< torchvision's name: "resnet18", "resnext50_32x4d", ... */
-    const char *preset;     /**< "IMAGENET1K_V1" or "IMAGENET1K_V2", by file name; V1 when unknown */
+    const char *preset;     /**< "IMAGENET1K_V1" or "IMAGENET1K_V2", by file name; V1 if unknown */
     int resize;             /**< the preset's shorter side, pixels */
     int crop;               /**< the preset's crop, pixels */
     int dim;                /**< length of a feature */
@@ -30,7 +31,8 @@ struct firn_model_info {
     int classes;            /**< rows of fc, 0 without */
     bool untrained;         /**< seeded random weights: good for trying, not for use */
     bool zero_tracked;      /**< num_batches_tracked missing (old files) */
-    char trunk_hash[65];    /**< BLAKE2b-256 of names, shapes and float32 contents, without BatchNorm statistics */
+    char trunk_hash[65];    /**< BLAKE2b-256 of names, shapes and float32 contents, without
+                                 BatchNorm statistics */
     char batchnorm_hash[65]; /**< the same over running_mean and running_var */
 };
 

@@ -164,7 +164,8 @@ static int write_through(struct firn_writer *w, uint64_t offset, bool is_new)
     while (n < 0 && errno == EINTR);
     if (n >= 0 && (size_t)n < w->out.size) {
         /* Why it fell short is told by the rest: a full disk, a quota, a limit of file size. */
-        if (d->pwrite(d->user, fd, w->out.data + n, w->out.size - (size_t)n, offset + (size_t)n) >= 0)
+        if (d->pwrite(d->user, fd, w->out.data + n, w->out.size - (size_t)n,
+                      offset + (size_t)n) >= 0)
             errno = ENOSPC;
         return -1;
     }
@@ -331,7 +332,8 @@ int firn_writer_close_segment(struct firn_writer *w, struct firn_error *err)
     uint64_t offset = firn_round_up(s->end, FIRN_PAGE);
     size_t first = 0, first_prefix = 0;
     /* Blocks that an earlier footer has, and that footer itself, are not said again. */
-    while (first < s->n_extent && s->last_footer != 0 && s->extent[first].offset <= s->last_footer) {
+    while (first < s->n_extent && s->last_footer != 0 &&
+           s->extent[first].offset <= s->last_footer) {
         first_prefix += s->extent[first].type == FIRN_BLOCK_ROWS ? s->extent[first].count : 0;
         first++;
     }

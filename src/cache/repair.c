@@ -116,7 +116,9 @@ static void on_lost(void *user, struct firn_entry *e)
     e->reason_size = sizeof reason - 1;
 }
 
-/* Marks what is damaged as old; files with nothing of this cache in them just get out of the way. */
+/*
+ * Marks what is damaged as old; files with nothing of this cache in them just get out of the way.
+ */
 static int mark_old(struct repair *r, struct firn_error *err)
 {
     struct firn_loaded *l = &r->writer->loaded;

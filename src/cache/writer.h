@@ -61,8 +61,9 @@ void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name);
 
 /**
  * After a complete walk of a root: the photographs of the ledger that were neither asked about,
- * met nor added since the cache was opened, or firn_writer_walk(), are gone. *gone: how many were so marked. Each keeps
- * its feature until the cache is compacted, and is done again without work when it comes back.
+ * met nor added since the cache was opened, or firn_writer_walk(), are gone. *gone: how many were
+ * so marked. Each keeps its feature until the cache is compacted, and is done again without work
+ * when it comes back.
  */
 int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err);
 

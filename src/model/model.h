@@ -36,7 +36,8 @@ struct firn_net {
 const struct firn_net *firn_model_net(const struct firn_model *model);
 
 /**
- * Folds BatchNorm (frozen statistics), if there is one, into a convolution, in double, rounded once:
+ * Folds BatchNorm (frozen statistics), if there is one, into a convolution, in double, rounded
+ * once:
  * w' = w * gamma / sqrt(var + eps), b' = beta - mean * gamma / sqrt(var + eps).
  * `weight` has room for the layer's weights in the same OIHW order, `bias` for cout.
  */

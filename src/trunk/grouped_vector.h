@@ -10,7 +10,9 @@
 #define PARTS (FIRN_GROUPED_LANES / LANES) /* registers of eight channels */
 #define PIXELS 6
 
-/* A run of pixels of one block of eight channels: the taps [ky0, ky1) x [kx0, kx1) are on the map. */
+/*
+ * A run of pixels of one block of eight channels: the taps [ky0, ky1) x [kx0, kx1) are on the map.
+ */
 struct strip {
     const struct firn_grouped *a;
     int block, ky0, ky1, kx0, kx1;

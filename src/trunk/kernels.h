@@ -60,8 +60,8 @@ struct firn_kernels {
     void (*normalise)(const uint8_t *rgb, size_t pixels, const float table[3][256], float *out);
 
     /**
-     * One row of a 3x3 maximum, stride 2, padding 1, from three rows [w][c] of the map, c a multiple
-     * of 16: the middle one in place of a row outside the map.
+     * One row of a 3x3 maximum, stride 2, padding 1, from three rows [w][c] of the map, c a
+     * multiple of 16: the middle one in place of a row outside the map.
      */
     void (*max_pool)(const float *const row[3], int w, int c, float *out);
 

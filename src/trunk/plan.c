@@ -23,9 +23,9 @@ static size_t larger(size_t a, size_t b)
 }
 
 /*
- * Errors grow from block to block. With 100 layers and more the largest tiles would exceed the bound
- * that the fingerprint states: resnet152 with random weights 4.7e-5, with tiles of four 3.0e-5 (torch
- * itself 1.7e-5; tests/check_features.py).
+ * Errors grow from block to block. With 100 layers and more the largest tiles would exceed the
+ * bound that the fingerprint states: resnet152 with random weights 4.7e-5, with tiles of four
+ * 3.0e-5 (torch itself 1.7e-5; tests/check_features.py).
  */
 #define DEEP 60
 
@@ -51,7 +51,8 @@ static struct firn_conv_shape place_block(struct firn_plan *plan, const struct f
     struct firn_conv_shape in = *map, at = *map;
     for (int k = 0; k < b->n; k++) {
         at = *place(plan, net, b->conv[k], &at, bad);
-        plan->conv[b->conv[k]].relu = net->conv[b->conv[k]].gamma; /* the last one's behind the sum */
+        /* the last one's behind the sum */
+        plan->conv[b->conv[k]].relu = net->conv[b->conv[k]].gamma;
     }
     if (b->down >= 0)
         in = *place(plan, net, b->down, &in, bad);

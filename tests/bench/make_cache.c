@@ -2,9 +2,9 @@
 /**
  * Makes a cache of made-up features: make_cache DIR ROWS DIM CLASSES SEED [SPREAD].
  *
- * A feature is max(0, centre of its class + noise), the centres being the same for every SEED; SPREAD
- * [1] is the deviation of the centres beside the noise's 1, so that it says how hard the classes are
- * to tell apart.
+ * A feature is max(0, centre of its class + noise), the centres being the same for every SEED;
+ * SPREAD [1] is the deviation of the centres beside the noise's 1, so that it says how hard the
+ * classes are to tell apart.
  */
 #include <math.h>
 #include <stdio.h>
@@ -85,8 +85,9 @@ int main(int argc, char **argv)
     uint64_t state = 1;
     for (size_t i = 0; i < numbers && centre; i++)
         centre[i] = (float)spread * noise(&state);
-    int status = names && centre ? firn_writer_open(&w, argv[1], &fp, shape[1], FIRN_STORE_F32, &err)
-                                 : -FIRN_NOMEM;
+    int status = -FIRN_NOMEM;
+    if (names && centre)
+        status = firn_writer_open(&w, argv[1], &fp, shape[1], FIRN_STORE_F32, &err);
     if (!status)
         status = firn_writer_root(w, "/made-up", (const char *const *)names, (size_t)shape[2],
                                   &root, &err);

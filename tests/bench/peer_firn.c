@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * firn's side of tests/bench/peers: peer_firn MODEL CROPS BATCH FEATURES [CPU [THREADS]]. Writes the
- * features of the first BATCH crops of the file CROPS to FEATURES; then each line on standard input
- * asks for one more run, a batch for each thread, answered with its milliseconds.
+ * firn's side of tests/bench/peers: peer_firn MODEL CROPS BATCH FEATURES [CPU [THREADS]]. Writes
+ * the features of the first BATCH crops of the file CROPS to FEATURES; then each line on standard
+ * input asks for one more run, a batch for each thread, answered with its milliseconds.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
 """The whole run, process start included: whole_run.py FIRN BENCH_PIXELS WEIGHTS DIR [ROUNDS [cold]]
 
 Extracts DIR with `firn extract` and with dataloader.py, alternately, each round with caches of its
-own; then the row "wall time x cores / CPU of decode and trunk measured alone": decode by the program
-bench_pixels, the trunk by `firn bench trunk`, one thread, batch 8. With "cold" (root only) each firn
-run is repeated after the page cache was dropped.
+own; then the row "wall time x cores / CPU of decode and trunk measured alone": decode by the
+program bench_pixels, the trunk by `firn bench trunk`, one thread, batch 8. With "cold" (root only)
+each firn run is repeated after the page cache was dropped.
 """
 import json
 import os
@@ -41,7 +41,8 @@ def main():
             own.append(timed(firn, "extract", "-q", "-m", weights, "-o", f"{scratch}/{i}", root))
             if cold:
                 drop()
-                dropped.append(timed(firn, "extract", "-q", "-m", weights, "-o", f"{scratch}/c{i}", root))
+                dropped.append(timed(firn, "extract", "-q", "-m", weights, "-o", f"{scratch}/c{i}",
+                                     root))
             peer.append(timed("/usr/bin/python3", str(loader), weights, root, f"{scratch}/x.npz"))
     done = subprocess.run([bench, "256", "224"], input="\n".join(paths), text=True, check=True,
                           stdout=subprocess.PIPE).stdout.splitlines()
@@ -51,7 +52,8 @@ def main():
     trunk = min(r["ms_per_image"] for r in runs if r["threads"] == 1) / 1e3 * len(paths)
     mine, theirs = statistics.median(own), statistics.median(peer)
     print(f"{len(paths)} photographs, {cores} cores, median of {rounds}")
-    print(f"firn extract {mine:.2f} s, DataLoader {theirs:.2f} s: {theirs / mine:.2f} times as fast")
+    print(f"firn extract {mine:.2f} s, DataLoader {theirs:.2f} s: "
+          f"{theirs / mine:.2f} times as fast")
     print(f"decode alone {decode:.2f} s, trunk alone {trunk:.2f} s of CPU; wall x cores / sum = "
           f"{mine * cores / (decode + trunk):.3f}")
     if cold:

@@ -1,5 +1,6 @@
 try firn help
 try firn --version
-for verb in extract watch status pause resume rescan stop metrics ls stat show verify export why model preview bench probe; do
+for verb in extract watch status pause resume rescan stop metrics ls stat show verify export why \
+    model preview bench probe; do
     try firn help $verb
 done

@@ -21,7 +21,8 @@ try firn merge both
 largest=$(find cache -name 'seg*' -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
 try firn repair cache
 overwrite "$largest" 9000 'damage'
-firn repair cache 2>&1 | sed 's/byte [0-9]*/byte N/; s|^firn: DIR/.*:|PATH:|; s/^firn: .*photos.*jpg/PATH/' | sort -u
+firn repair cache 2>&1 |
+    sed 's/byte [0-9]*/byte N/; s|^firn: DIR/.*:|PATH:|; s/^firn: .*photos.*jpg/PATH/' | sort -u
 try firn repair --requeue cache
 firn repair --yes --requeue --json cache 2>/dev/null | sed 's/[1-9][0-9]*/N/g'
 try firn verify cache

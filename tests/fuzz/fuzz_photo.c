@@ -21,8 +21,12 @@ static const struct {
     const char *format, *magic;
     size_t length;
 } magics[] = {
-    {"JPEG", "\xff\xd8\xff", 3}, {"PNG", "\x89PNG\r\n\x1a\n", 8}, {"PPM", "P3 ", 3},
-    {"BMP", "BM", 2},            {"TIFF", "II*\0", 4},            {"WebP", "RIFF\x40\0\0\0WEBPVP8 ", 16},
+    {"JPEG", "\xff\xd8\xff", 3},
+    {"PNG", "\x89PNG\r\n\x1a\n", 8},
+    {"PPM", "P3 ", 3},
+    {"BMP", "BM", 2},
+    {"TIFF", "II*\0", 4},
+    {"WebP", "RIFF\x40\0\0\0WEBPVP8 ", 16},
 };
 
 static struct firn_decoder *make(bool turn, bool fast, bool partial)

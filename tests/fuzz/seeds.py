@@ -55,8 +55,8 @@ def seeds(name):
             yield encoded("PNG", mode)
         yield encoded("PNG", "RGB", exif=exif.tobytes())
     elif name == "pnm":
-        for kind, most, bands in (("1", 1, 1), ("2", 300, 1), ("3", 9, 3), ("5", 255, 1), ("5", 999, 1),
-                                  ("6", 255, 3), ("6", 65535, 3)):
+        for kind, most, bands in (("1", 1, 1), ("2", 300, 1), ("3", 9, 3), ("5", 255, 1),
+                                  ("5", 999, 1), ("6", 255, 3), ("6", 65535, 3)):
             yield numbers(kind, most, bands)
         yield b"P4 9 3\n" + bytes(range(6))
     elif name == "bmp":

@@ -110,6 +110,22 @@ FORCE_INLINE void store(const __m256 sum[ROWS][2], char *to, ptrdiff_t stride, i
     }
 }
 
+FORCE_INLINE void clear(__m256 sum[ROWS][2], int rows)
+{
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+        sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+}
+
+/* Rows of A that a later pass reads. */
+FORCE_INLINE void prefetch_rows(const char *a, const struct pass *p, ptrdiff_t lda, int rows)
+{
+    for (int j = 0; j < p->lines; j++)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++)
+            _mm_prefetch(a + i * lda + p->ahead + LINE * j, _MM_HINT_T1);
+}
+
 /* `ahead` lines of the next panel for every UNROLLED steps of k. */
 FORCE_INLINE void block(const struct place *at, const float *b, const float *bias,
                         const struct pass *p, int rows, int ahead)
@@ -120,18 +136,13 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
     const char *a3 = a + 3 * lda;
     float total[ROWS][FIRN_PANEL]; /* of the chains done */
     __m256 sum[ROWS][2];
-    for (int j = 0; j < p->lines; j++)
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++)
-            _mm_prefetch(a + i * lda + p->ahead + LINE * j, _MM_HINT_T1);
+    prefetch_rows(a, p, lda, rows);
     const char *earlier = p->more ? c : NULL; /* sums to add a chain to */
     ptrdiff_t stride = ldc;
     int left = p->depth;
     do {
         int depth = left < FIRN_CHAIN ? left : FIRN_CHAIN;
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++)
-            sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+        clear(sum, rows);
         for (int k = depth / UNROLLED; k > 0; k--) {
             /* hides from gcc that lda is constant: it would keep six addresses on the stack */
             __asm__("" : "+r"(lda), "+r"(a3));
