@@ -85,8 +85,8 @@ def metrics():
             for sample in family.samples:
                 values[sample.name, *sample.labels.values()] = sample.value
         t.check(values["firn_photographs_total", "done"] >= 0, "photographs by outcome")
-        t.check(values["firn_directories_watched",] >= (5 if source is text else 1),
-                f"directories: {values}")
+        if source is text: # the file may be from before the first look
+            t.check(values["firn_directories_watched",] >= 5, f"directories: {values}")
         t.check(("firn_build_info", "0.1.0") in values, f"build info: {values}")
     t.check(values["firn_start_time_seconds",] == status["started"], "start time")
     t.stop()
