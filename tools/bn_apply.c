@@ -21,6 +21,10 @@ static int apply(const struct firn_verb *verb, int argc, char **argv)
     if (!model || !output) {
         return firn_cli_usage(verb, "%s is missing", model ? "-o OUT" : "-m MODEL");
     }
+    status = firn_bn_check_output(verb, output);
+    if (status != FIRN_CLI_GO) {
+        return status;
+    }
     if (firn_bn_apply(model, argv[0], output, &err)) {
         return firn_cli_fail(&err);
     }

@@ -148,6 +148,10 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
     if (!o.model || !o.output) {
         return firn_cli_usage(verb, "%s is missing", o.model ? "-o STATS" : "-m MODEL");
     }
+    status = firn_bn_check_output(verb, o.output);
+    if (status != FIRN_CLI_GO) {
+        return status;
+    }
     if (argc == 0 && !o.files_from) {
         return firn_cli_usage(verb, "no photographs given");
     }

@@ -199,7 +199,8 @@ const struct firn_verb firn_verb_export = {
     .more = "Rows are in the order of torchvision's ImageFolder.\n"
             "  .npz          features f32 [N,D], labels int64 [N], paths, classes, fingerprint\n"
             "  .npy          features only; numpy can map it into memory\n"
-            "  .safetensors  tensors features [N,D] and labels [N], the rest in __metadata__\n"
+            "  .safetensors  tensors features [N,D] and labels [N]; classes, fingerprint in\n"
+            "                __metadata__\n"
             "  .csv          path, class, label, then D numbers; text that reads back exactly\n",
     .min_args = 1,
     .max_args = 1,

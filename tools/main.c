@@ -83,8 +83,9 @@ static int help(int argc, char **argv)
         list_verbs(stdout);
         return firn_cli_flush();
     }
-    char *again[] = {argv[2], (char[]){"--help"}, NULL};
-    return run(argv[2], 2, again);
+    /* "help bn estimate": what is behind a verb's verb gets the question. */
+    char *again[] = {argv[2], argc > 3 ? argv[3] : (char[]){"--help"}, (char[]){"--help"}, NULL};
+    return run(argv[2], argc > 3 ? 3 : 2, again);
 }
 
 int main(int argc, char **argv)
