@@ -124,12 +124,24 @@ static int compact(struct firn_writer *w, const char *dir, struct firn_upkeep *r
     return status;
 }
 
+/* What compacting leaves out of a damaged cache is lost, and so is every sign of the damage. */
+static int check_whole(const char *dir, struct firn_error *err)
+{
+    int status = firn_verify(dir, 1, NULL, NULL, NULL, err);
+    return status != -FIRN_DATA ? status
+                                : firn_fail(err, FIRN_DATA, "%s: is damaged, and nothing was "
+                                            "changed: firn verify says where; run firn extract as "
+                                            "before, then firn repair", dir);
+}
+
 int firn_compact_with(const char *dir, const struct firn_writer_settings *settings,
                       struct firn_upkeep *result, struct firn_error *err)
 {
     struct firn_writer *w;
     memset(result, 0, sizeof *result);
-    int status = firn_writer_open_upkeep(&w, dir, settings, err);
+    int status = check_whole(dir, err);
+    if (status == 0)
+        status = firn_writer_open_upkeep(&w, dir, settings, err);
     if (status != 0)
         return status;
     status = compact(w, dir, result, err);

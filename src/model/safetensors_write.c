@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -71,7 +72,11 @@ int firn_safetensors_write(const char *path, const struct firn_pair *pair, size_
                            const struct firn_tensor_out *tensor, size_t n, struct firn_error *err)
 {
     struct firn_json j = {0};
+    struct stat st;
     char *temp = NULL;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a rename would put a file in its place */
+        return firn_fail(err, FIRN_CANTCREATE,
+                         "%s: exists and is not a regular file; give another name", path);
     put_header(&j, pair, n_pair, tensor, n);
     if (j.failed || asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
         free(j.text);
