@@ -139,8 +139,8 @@ static int export_cache(const struct firn_cache *cache, const char *path,
     size_t *index = NULL;
     firn_cache_stat(cache, &s);
     if (s.lost_segments) {
-        firn_cli_warn("nothing is exported: a part of the cache is missing; run its 'firn extract' "
-                      "command again to compute that anew");
+        firn_cli_warn("nothing is exported: a part of the cache is lost; run its 'firn extract' "
+                      "command again, and 'firn repair' if that is not enough");
         return FIRN_DATA;
     }
     int result = gather(&e, selection, &index, &err);

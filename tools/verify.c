@@ -92,8 +92,8 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
         firn_cli_warn("%s: %zu damaged place%s; every photograph that the ledger still names has "
                       "its feature", dir, r->places, r->places == 1 ? "" : "s");
     }
-    firn_cli_note("run the 'firn extract' command of this cache again: it computes what is "
-                  "missing");
+    firn_cli_note("run the 'firn extract' command of this cache again, which computes what is "
+                  "missing; then 'firn repair' sets the damaged files aside");
     return status;
 }
 

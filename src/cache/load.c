@@ -233,6 +233,22 @@ static int add_entry(void *user, const struct firn_entry *entry)
 }
 
 /* One record block into the index. Blocks that are damaged or mean nothing are left out. */
+/*
+ * Whoever reads has to know that photographs or class names are missing or out of date. (The writer
+ * meets the photographs again, and verification looks at every block anyway.)
+ */
+static int doubt_record(struct firn_loaded *l, const struct firn_segment *s,
+                        const struct firn_extent *e)
+{
+    if (e->type == FIRN_BLOCK_RUN)
+        return 0;
+    return firn_loaded_add_doubt(l, (struct firn_doubt){
+        .number = s->number, .offset = e->offset, .bytes = e->stored, .certain = true,
+        .what = e->type == FIRN_BLOCK_LEDGER
+                    ? "a part of its ledger is damaged: photographs are missing or out of date"
+                    : "the classes of a directory are damaged: labels are missing or out of date"});
+}
+
 static int load_record(struct firn_loaded *l, const struct firn_segment *s,
                        const struct firn_extent *e, struct firn_codec *codec,
                        struct firn_scratch *scratch)
@@ -243,7 +259,7 @@ static int load_record(struct firn_loaded *l, const struct firn_segment *s,
     if (result == 0)
         result = firn_block_get(codec, &b, scratch->memory + FIRN_HEADER, &raw);
     if (result != 0)
-        return result == -2 || result == -FIRN_NOMEM ? -1 : 0;
+        return result == -2 || result == -FIRN_NOMEM ? -1 : doubt_record(l, s, e);
     uint32_t id;
     struct firn_root root;
     struct firn_run run;

@@ -60,6 +60,9 @@ int firn_loaded_drop(struct firn_loaded *loaded, size_t segment, bool stale);
 /** Its file may be removed when the next roster is on disk. 0, -1: memory is out. */
 int firn_loaded_add_stale(struct firn_loaded *loaded, uint32_t number);
 
+/** Notes the first doubt of a segment. 0, -1: memory is out. */
+int firn_loaded_add_doubt(struct firn_loaded *loaded, struct firn_doubt doubt);
+
 /** The i-th doubt as one line, or false: there are no more. */
 bool firn_loaded_doubt(const struct firn_loaded *loaded, size_t i, char text[256]);
 bool firn_loaded_is_stale(const struct firn_loaded *loaded, uint32_t number);

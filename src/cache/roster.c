@@ -48,7 +48,7 @@ bool firn_loaded_doubt(const struct firn_loaded *l, size_t i, char text[256])
     return true;
 }
 
-static int add_doubt(struct firn_loaded *l, struct firn_doubt doubt)
+int firn_loaded_add_doubt(struct firn_loaded *l, struct firn_doubt doubt)
 {
     for (size_t i = 0; i < l->n_doubt; i++)
         if (l->doubt[i].number == doubt.number)
@@ -96,7 +96,7 @@ static int compare(struct firn_loaded *l, const struct firn_segment *s, uint32_t
                                 "the file is shorter than what was acknowledged"};
     else
         return 0;
-    return add_doubt(l, d);
+    return firn_loaded_add_doubt(l, d);
 }
 
 static struct firn_segment *by_number(const struct firn_loaded *l, uint32_t number)
@@ -147,7 +147,7 @@ static int check_published(struct firn_loaded *l)
     if (p->segment == 0) {
         if (!last || last->closed || last->adopted || last->broken)
             return 0;
-        return add_doubt(l, (struct firn_doubt){
+        return firn_loaded_add_doubt(l, (struct firn_doubt){
             last->number, last->size, 0, false,
             "no LOCK says how far it was acknowledged, and no footer where it ends: its end may "
             "be missing"});
