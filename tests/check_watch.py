@@ -135,9 +135,9 @@ for s in idlers:
         s.send(b"{")
     except BrokenPipeError:
         pass  # it was one too many
+t.wait(lambda: t.status(quiet=True), "it answers although idlers hold all places")
 for s in idlers:
     s.close()
-t.wait(lambda: t.status(quiet=True), "it answers again when the idlers have gone")
 with subprocess.Popen([t.firn, "status", "--json", "--follow", t.cache], text=True,
                       stdout=subprocess.PIPE) as follow:
     lines = [json.loads(follow.stdout.readline()) for _ in range(2)]

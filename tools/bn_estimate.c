@@ -98,6 +98,18 @@ static int read_shard(const struct firn_verb *verb, const char *text, struct fir
     return FIRN_CLI_GO;
 }
 
+/** What is needed is there, and makes sense together. */
+static int check(const struct firn_verb *verb, const struct firn_bn_options *o, int argc)
+{
+    if (!o->model || !o->output) {
+        return firn_cli_usage(verb, "%s is missing", o->model ? "-o STATS" : "-m MODEL");
+    }
+    if (argc == 0 && !o->files_from) {
+        return firn_cli_usage(verb, "no photographs given");
+    }
+    return firn_bn_check_output(verb, o->output);
+}
+
 static int estimate(const struct firn_verb *verb, int argc, char **argv)
 {
     static const char *const methods[] = {"sequential", "population", "cumulative", "ema", NULL};
@@ -142,18 +154,11 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
     if (status == FIRN_CLI_GO && shard) {
         status = read_shard(verb, shard, &o);
     }
+    if (status == FIRN_CLI_GO) {
+        status = check(verb, &o, argc);
+    }
     if (status != FIRN_CLI_GO) {
         return status;
-    }
-    if (!o.model || !o.output) {
-        return firn_cli_usage(verb, "%s is missing", o.model ? "-o STATS" : "-m MODEL");
-    }
-    status = firn_bn_check_output(verb, o.output);
-    if (status != FIRN_CLI_GO) {
-        return status;
-    }
-    if (argc == 0 && !o.files_from) {
-        return firn_cli_usage(verb, "no photographs given");
     }
     o.paths = (const char *const *)argv;
     o.n_paths = (size_t)argc;

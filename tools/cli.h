@@ -61,7 +61,7 @@ extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, f
 extern const struct firn_verb firn_verb_bn_estimate, firn_verb_bn_merge, firn_verb_bn_apply,
     firn_verb_bn_diff, firn_verb_bn_advise;
 
-/** Statistics and checkpoints are safetensors: FIRN_CLI_GO, or refuses an ending of torch.save(). */
+/** Statistics and checkpoints are safetensors: FIRN_CLI_GO, or refuses torch.save()'s endings. */
 int firn_bn_check_output(const struct firn_verb *verb, const char *output);
 
 /** -q and -v, which every verb takes. */

@@ -14,6 +14,9 @@
 
 #include "output.h"
 
+/** Of a verb whose daemon may be stuck: a clean stop takes two seconds at most. */
+#define PATIENCE_S 15
+
 static uint64_t hash_of(const char *text)
 {
     uint64_t h = 0xcbf29ce484222325; /* FNV-1a: only a name */
@@ -231,15 +234,36 @@ static bool may_talk(int fd)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/** Connected, and has not asked anything. */
+static bool is_idle(const struct firn_client *client)
+{
+    return !client->following && (client->n > 0 || !client->line[0]);
+}
+
+/** A free place, or that of one who holds it for nothing; FIRN_CLIENTS when all are in use. */
+static int find_place(struct firn_control *c)
+{
+    int i = 0;
+    while (i < FIRN_CLIENTS && c->client[i].fd >= 0) {
+        i++;
+    }
+    if (i < FIRN_CLIENTS) {
+        return i;
+    }
+    for (i = 0; i < FIRN_CLIENTS && !is_idle(&c->client[i]); i++) {
+    }
+    if (i < FIRN_CLIENTS) {
+        drop(&c->client[i]);
+    }
+    return i;
+}
+
 static void greet(struct firn_control *c)
 {
     int fd;
     while ((fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        int i = 0;
-        while (i < FIRN_CLIENTS && c->client[i].fd >= 0) {
-            i++;
-        }
-        if (i == FIRN_CLIENTS || !may_talk(fd)) {
+        int i = may_talk(fd) ? find_place(c) : FIRN_CLIENTS;
+        if (i == FIRN_CLIENTS) {
             close(fd);
         } else {
             c->client[i] = (struct firn_client){.fd = fd};
@@ -302,6 +326,9 @@ int firn_control_connect(const char *cache, struct firn_error *err)
             continue;
         }
         if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
+            const struct timeval patience = {.tv_sec = PATIENCE_S};
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
             return fd;
         }
         error = errno == ENOENT ? error : errno;
