@@ -106,6 +106,10 @@ static int gather(struct firn_export *e, const struct selection *selection, size
             (*index)[e->n++] = i;
         }
     }
+    if (e->n == 0 && (selection->class_name || selection->path)) {
+        return firn_output_fail(err, FIRN_NOINPUT, "no photograph matches; classes and paths are "
+                                                   "those that firn ls shows");
+    }
     struct firn_json j = {0};
     firn_fingerprint_json(&j, NULL, firn_cache_fingerprint(e->cache));
     e->index = *index;

@@ -21,3 +21,4 @@ try firn export cache -o part.csv --class 'ri*'
 cut -d, -f1-3 part.csv | sed 's|^.*/photos/||'
 try firn export cache -o part.csv --path '*-01.jpg'
 cut -d, -f1-3 part.csv | sed 's|^.*/photos/||'
+try firn export cache -o part.csv --class nothing
