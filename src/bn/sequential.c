@@ -338,10 +338,11 @@ static int allocate(struct sequential *s, struct firn_error *err)
 
 static void announce(const struct sequential *s)
 {
-    static const char *const text[] = {
-        "%.1f GB of activations in memory", "%.1f GB of activations in a file",
+    static const char nowhere[] =
         "%.1f GB of activations fit nowhere: every layer computes those before it again, which "
-        "takes many times as long; give --memory or --spill"};
+        "takes many times as long; give --memory or --spill";
+    static const char *const text[] = {
+        "%.1f GB of activations in memory", "%.1f GB of activations in a file", nowhere};
     double bytes = (double)s->run->photos.n * (double)s->store.slot * sizeof(float);
     if (s->store.place != FIRN_BN_MEMORY || bytes > 1e9)
         firn_bn_notice(s->run->options, text[s->store.place], bytes * 1e-9);
