@@ -123,7 +123,8 @@ def weak_machines():
     t.wait(lambda: not t.status()["model_loaded"], "the model is given back")
     memory = t.status()["memory"]
     print(f"idle: {memory / 1e6:.1f} MB resident")
-    if not os.environ.get("ASAN_OPTIONS"):
+    code = Path(t.firn).read_bytes()
+    if b"__asan_init" not in code and b"__tsan_init" not in code:
         t.check(memory < 40e6, f"{memory} bytes without the model")
     loads = t.status()["model_loads"]
     new = t.photos / "ring" / "after.jpg"
