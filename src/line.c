@@ -19,14 +19,10 @@ const char *const firn_stage_names[FIRN_STAGES] = {"scan", "read", "decode", "in
 
 void firn_notice(const struct firn_extract_options *o, const char *fmt, ...)
 {
-    char text[1024];
     va_list ap;
-    if (!o->on_notice)
-        return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    firn_tell(o->on_notice, o->user, fmt, ap);
     va_end(ap);
-    o->on_notice(o->user, text);
 }
 
 int firn_line_check(const struct firn_extract_options *o, struct firn_error *err)

@@ -46,3 +46,13 @@ int firn_fail_in(struct firn_error *err, int status, const char *fmt, ...)
     make_one_line(err->text);
     return status;
 }
+
+void firn_tell(void (*listener)(void *user, const char *text), void *user, const char *fmt,
+               va_list ap)
+{
+    char text[1024];
+    if (!listener)
+        return;
+    vsnprintf(text, sizeof text, fmt, ap);
+    listener(user, text);
+}

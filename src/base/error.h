@@ -3,6 +3,8 @@
 #ifndef FIRN_SRC_BASE_ERROR_H
 #define FIRN_SRC_BASE_ERROR_H
 
+#include <stdarg.h>
+
 #include "firn/error.h"
 
 /**
@@ -14,6 +16,10 @@ int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
 
 /** Out of memory while allocating `what`. */
 int firn_fail_nomem(struct firn_error *err, const char *what);
+
+/** One line of news to a caller's function, which may be NULL: nobody listens. */
+void firn_tell(void (*listener)(void *user, const char *text), void *user, const char *fmt,
+               va_list ap);
 
 /** Puts "context: " before the text of a failure that is passed on; returns `status`, its value. */
 int firn_fail_in(struct firn_error *err, int status, const char *fmt, ...)

@@ -28,14 +28,10 @@ const char *const firn_bn_method_names[FIRN_BN_METHODS] = {"sequential", "popula
 
 void firn_bn_notice(const struct firn_bn_options *o, const char *fmt, ...)
 {
-    char text[1024];
     va_list ap;
-    if (!o->on_notice)
-        return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    firn_tell(o->on_notice, o->user, fmt, ap);
     va_end(ap);
-    o->on_notice(o->user, text);
 }
 
 void firn_bn_tell(struct firn_bn_run *r, uint64_t photographs, uint64_t total, int pass,
