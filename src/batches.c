@@ -110,8 +110,8 @@ static int open_cache(struct batches *x, struct firn_error *err)
     int status = firn_writer_open(&x->writer, o->cache, &x->engine.fp,
                                   firn_layered_dim(x->engine.layered), o->store, err);
     if (status == -FIRN_CONFIG)
-        return firn_fail_in(err, status, "the batches are others (they are made of the whole "
-                            "set: photographs added or removed need a new cache)");
+        return firn_fail_in(err, status, "features by batches belong to one set of photographs, "
+                            "which nothing may be added to or removed from");
     x->root = calloc(roots->n + 1, sizeof *x->root);
     if (!status && !x->root)
         status = firn_fail_nomem(err, "directories");

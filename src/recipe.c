@@ -27,7 +27,7 @@ static int check_statistics(const struct firn_recipe *r, const struct firn_stats
              firn_stats_get(stats, "preprocess"));
     memcpy(ours.part[FIRN_PART_PREPROCESS], r->fingerprint.part[FIRN_PART_PREPROCESS],
            sizeof ours.part[0]);
-    if (firn_fingerprint_words(&theirs, &ours, "in the statistics", "in this run", "; ", text,
+    if (firn_fingerprint_brief(&theirs, &ours, "in the statistics", "in this run", text,
                                sizeof text) == 0)
         return 0;
     return firn_fail(err, FIRN_CONFIG, "%s: estimated with another preprocessing: %s", path, text);

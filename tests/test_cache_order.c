@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** Order, labels, paths and words: how a cache is looked at. */
+#include "cache/fingerprint.h"
 #include "cache_util.h"
 
 /* As torchvision 0.14's make_dataset() lists them, on a directory with an empty class as well. */
@@ -204,7 +205,13 @@ static void test_words(void)
     CHECK_STR(text, "preprocess: resize is 256 in A and 232 in B\n"
                     "numeric: bound is 3e-5 in A and missing in B\n"
                     "numeric: extra is 1 in B and missing in A\n");
+    strcpy(b.part[1], "stats=0123456789abcdef0123456789abcdef0123456789abcdef");
+    CHECK_INT(firn_fingerprint_brief(&a, &b, "there", "here", text, sizeof text), 5);
+    CHECK(strstr(text, "and 0123456789ab... here"), "%s", text);
+    CHECK(strstr(text, "preprocess: resize is 256 there and 232 here; and 2 more"), "%s", text);
     b = a;
+    CHECK_INT(firn_fingerprint_brief(&a, &b, "there", "here", text, sizeof text), 0);
+    CHECK_STR(text, "");
     strcpy(b.part[2], "crop=224 resize=256 mean=imagenet");
     CHECK_INT(firn_fingerprint_diff(&a, &b, text, sizeof text), 1);
     CHECK_INT(firn_fingerprint_diff(&a, &b, text, 8), 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/fingerprint.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,21 +55,29 @@ static bool find_key(const char *part, const struct word *like, struct word *fou
     return false;
 }
 
-static void say_value(struct text *t, const struct word *w)
-{
-    if (w->key < w->size)
-        say(t, "%.*s", w->size - w->key - 1, w->at + w->key + 1);
-    else
-        say(t, "set");
-}
-
-struct sides {
+/* How differences are told: names of the two sides, what stands between two differences. */
+struct manner {
     const char *in_a, *in_b, *between;
+    int most;   /* more than these are only counted */
+    bool brief; /* hashes are cut short */
 };
+
+static void say_value(struct text *t, const struct word *w, bool brief)
+{
+    enum { HASH = 40, SHORT = 12 }; /* as many digits as git's hashes have, and as it shows */
+    int size = w->size - w->key - 1;
+    const char *value = w->at + w->key + 1;
+    if (size < 0)
+        say(t, "set");
+    else if (brief && size >= HASH && strspn(value, "0123456789abcdef") >= (size_t)size)
+        say(t, "%.*s...", SHORT, value);
+    else
+        say(t, "%.*s", size, value);
+}
 
 /* Words of a that b has not or otherwise; with only_missing, just those that b has not. */
 static int compare(struct text *t, const char *name, const char *a, const char *b,
-                   const struct sides *sides, bool only_missing, int found)
+                   const struct manner *m, bool only_missing, int found)
 {
     struct word w, other;
     while (next_word(&a, &w)) {
@@ -76,48 +85,59 @@ static int compare(struct text *t, const char *name, const char *a, const char *
         if (there && (only_missing ||
                       (w.size == other.size && memcmp(w.at, other.at, (size_t)w.size) == 0)))
             continue;
-        say(t, "%s%s: %.*s is ", found > 0 ? sides->between : "", name, w.key, w.at);
-        say_value(t, &w);
-        say(t, " %s and ", sides->in_a);
+        if (found++ >= m->most)
+            continue;
+        say(t, "%s%s: %.*s is ", found > 1 ? m->between : "", name, w.key, w.at);
+        say_value(t, &w, m->brief);
+        say(t, " %s and ", m->in_a);
         if (there)
-            say_value(t, &other);
+            say_value(t, &other, m->brief);
         else
             say(t, "missing");
-        say(t, " %s", sides->in_b);
-        found++;
+        say(t, " %s", m->in_b);
     }
     return found;
 }
 
-int firn_fingerprint_words(const struct firn_fingerprint *a, const struct firn_fingerprint *b,
-                           const char *in_a, const char *in_b, const char *between, char *text,
-                           size_t size)
+static int compare_all(struct text *t, const struct firn_fingerprint *a,
+                       const struct firn_fingerprint *b, const struct manner *forth)
 {
-    struct text t = {text, size};
-    struct sides forth = {in_a, in_b, between}, back = {in_b, in_a, between};
+    struct manner back = *forth;
     int found = 0;
-    if (size > 0)
-        text[0] = 0;
+    if (t->left > 0)
+        *t->at = 0;
+    back.in_a = forth->in_b;
+    back.in_b = forth->in_a;
     for (int i = 0; i < FIRN_PARTS; i++) {
         const char *x = a->part[i], *y = b->part[i];
         int before = found;
-        found = compare(&t, firn_part_names[i], x, y, &forth, false, found);
-        found = compare(&t, firn_part_names[i], y, x, &back, true, found);
-        if (found == before && strcmp(x, y) != 0) {
-            say(&t, "%s%s: the same words stand in another order", found ? between : "",
+        found = compare(t, firn_part_names[i], x, y, forth, false, found);
+        found = compare(t, firn_part_names[i], y, x, &back, true, found);
+        if (found == before && strcmp(x, y) != 0 && found++ < forth->most)
+            say(t, "%s%s: the same words stand in another order", found > 1 ? forth->between : "",
                 firn_part_names[i]);
-            found++;
-        }
     }
+    return found;
+}
+
+int firn_fingerprint_brief(const struct firn_fingerprint *a, const struct firn_fingerprint *b,
+                           const char *in_a, const char *in_b, char *text, size_t size)
+{
+    struct text t = {text, size};
+    struct manner m = {in_a, in_b, "; ", 3, true};
+    int found = compare_all(&t, a, b, &m);
+    if (found > m.most)
+        say(&t, "; and %d more", found - m.most);
     return found;
 }
 
 int firn_fingerprint_diff(const struct firn_fingerprint *a, const struct firn_fingerprint *b,
                           char *text, size_t size)
 {
-    int found = firn_fingerprint_words(a, b, "in A", "in B", "\n", text, size);
-    size_t n = size > 0 ? strlen(text) : 0;
-    if (found > 0 && n + 1 < size)
-        strcpy(text + n, "\n");
+    struct text t = {text, size};
+    struct manner m = {"in A", "in B", "\n", INT_MAX, false};
+    int found = compare_all(&t, a, b, &m);
+    if (found > 0)
+        say(&t, "\n");
     return found;
 }

@@ -6,11 +6,11 @@
 #include "firn/fingerprint.h"
 
 /**
- * As firn_fingerprint_diff(), with names of one's own for the two sides ("in the cache") and for
- * what stands between two differences.
+ * What differs between `a` and `b` in one short line, into `text`: the first three differences,
+ * hashes shortened, and how many more there are (`firn why` lists all). `in_a` and `in_b` name the
+ * two sides ("in the cache"). Returns the number of differing words; 0 means equal.
  */
-int firn_fingerprint_words(const struct firn_fingerprint *a, const struct firn_fingerprint *b,
-                           const char *in_a, const char *in_b, const char *between, char *text,
-                           size_t size);
+int firn_fingerprint_brief(const struct firn_fingerprint *a, const struct firn_fingerprint *b,
+                           const char *in_a, const char *in_b, char *text, size_t size);
 
 #endif

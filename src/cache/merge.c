@@ -167,10 +167,10 @@ static int check_same(const struct firn_loaded *first, const struct firn_loaded 
                       struct firn_error *err)
 {
     char words[600];
-    if (firn_fingerprint_words(&first->head.fp, &other->head.fp, "in the first", "in this", "; ",
-                               words, sizeof words) > 0 ||
+    if (firn_fingerprint_brief(&first->head.fp, &other->head.fp, "in the first", "in this", words,
+                               sizeof words) > 0 ||
         first->head.dim != other->head.dim || first->head.store != other->head.store)
-        return firn_fail(err, FIRN_CONFIG, "%.200s: made otherwise: %s; caches of different "
+        return firn_fail(err, FIRN_CONFIG, "%.200s: made otherwise (%s); caches of different "
                          "fingerprints are not merged", other->dir, words);
     return 0;
 }

@@ -90,11 +90,11 @@ static int check_head(const struct firn_writer *w, const char *dir, const struct
                          "move it away and begin a new cache", dir);
     if (!want)
         return 0;
-    if (firn_fingerprint_words(&have->fp, &want->fp, "in the cache", "now", "; ", words,
+    if (firn_fingerprint_brief(&have->fp, &want->fp, "in the cache", "now", words,
                                sizeof words) > 0)
         return firn_fail(err, FIRN_CONFIG,
-                         "%.200s: made otherwise: %s; use another cache or the options it was made "
-                         "with", dir, words);
+                         "%.200s: made otherwise (%s); use another cache or the options it was "
+                         "made with", dir, words);
     if (have->dim != want->dim || have->store != want->store)
         return firn_fail(err, FIRN_CONFIG,
                          "%s: holds features of %u values as %s, not %u as %s; use another cache "
