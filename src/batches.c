@@ -33,7 +33,6 @@ struct batches {
     size_t n;                       /* distinct contents */
     struct firn_bn_batch *batch;
     struct firn_writer *writer;
-    uint32_t *root;                 /* ids of the roots, "" last */
     double *mean, *var;
     float *features;
     uint64_t pure, batches;
@@ -106,21 +105,11 @@ static void make_fingerprint(struct batches *x)
 static int open_cache(struct batches *x, struct firn_error *err)
 {
     const struct firn_extract_options *o = x->options;
-    struct firn_roots *roots = &x->photos.roots;
-    int status = firn_writer_open(&x->writer, o->cache, &x->engine.fp,
-                                  firn_layered_dim(x->engine.layered), o->store, err);
+    int status = firn_recipe_cache(&x->engine.fp, firn_layered_dim(x->engine.layered), o,
+                                   &x->photos.roots, &x->writer, err);
     if (status == -FIRN_CONFIG)
         return firn_fail_in(err, status, "features by batches belong to one set of photographs, "
                             "which nothing may be added to or removed from");
-    x->root = calloc(roots->n + 1, sizeof *x->root);
-    if (!status && !x->root)
-        status = firn_fail_nomem(err, "directories");
-    for (size_t i = 0; i < roots->n && !status; i++)
-        status = firn_writer_root(x->writer, roots->root[i].path,
-                                  (const char *const *)roots->root[i].classes,
-                                  roots->root[i].n_classes, &x->root[i], err);
-    if (!status && (roots->n_files || o->files_from))
-        status = firn_writer_root(x->writer, "", NULL, 0, &x->root[roots->n], err);
     return status;
 }
 
@@ -160,9 +149,15 @@ static void warn_behind(const struct batches *x)
 
 /* ---- a batch ---- */
 
+static uint32_t root_id(const struct batches *x, const struct firn_bn_photo *p)
+{
+    const struct firn_roots *roots = &x->photos.roots;
+    return p->root < roots->n ? roots->root[p->root].id : roots->files_id;
+}
+
 static enum firn_known known(struct batches *x, const struct firn_bn_photo *p)
 {
-    return firn_writer_known(x->writer, x->root[p->root], p->path + p->name, p->size, p->mtime_ns,
+    return firn_writer_known(x->writer, root_id(x, p), p->path + p->name, p->size, p->mtime_ns,
                              p->ctime_ns);
 }
 
@@ -178,7 +173,7 @@ static int record(struct batches *x, const struct firn_bn_photo *p, int state, c
     }
     bool again = before == FIRN_KNOWN_CORRUPT && state == FIRN_CORRUPT;
     struct firn_record r = {
-        .root = x->root[p->root], .name = p->path + p->name, .size = p->size,
+        .root = root_id(x, p), .name = p->path + p->name, .size = p->size,
         .mtime_ns = p->mtime_ns, .ctime_ns = p->ctime_ns, .state = (enum firn_state)state,
         .reason = reason ? reason : "", .feature = feature};
     memcpy(r.content, p->content, sizeof r.content);
@@ -269,7 +264,9 @@ static int record_unreadable(struct batches *x, struct firn_error *err)
 static int prepare(struct batches *x, struct firn_error *err)
 {
     const struct firn_extract_options *o = x->options;
-    struct firn_bn_setup setup = {o->model, o->cpu, o->resize, o->crop, o->threads, o->stop};
+    struct firn_bn_setup setup = {
+        .model = o->model, .cpu = o->cpu, .resize = o->resize, .crop = o->crop,
+        .threads = o->threads, .turn = o->turn, .fast = o->fast, .stop = o->stop};
     int status;
     x->photos.on_failure = o->on_failure;
     x->photos.user = o->user;
@@ -365,7 +362,6 @@ static void discard(struct batches *x)
     firn_free(x->features);
     free(x->distinct);
     free(x->first);
-    free(x->root);
     free(x);
 }
 

@@ -364,7 +364,8 @@ static int prepare(struct firn_watch *w, struct firn_error *err)
     w->loads = 1;
     if (w->recipe.untrained)
         firn_notice(o, "%s: seeded random weights, for trying only", o->model);
-    return firn_recipe_cache(&w->recipe, o, &w->roots, &w->writer, err);
+    return firn_recipe_cache(&w->recipe.fingerprint, firn_trunk_dim(w->recipe.trunk), o, &w->roots,
+                             &w->writer, err);
 }
 
 int firn_watch_start(struct firn_watch **out, const struct firn_watch_options *options,

@@ -96,13 +96,12 @@ void firn_recipe_close(struct firn_recipe *recipe)
     recipe->trunk = NULL;
 }
 
-int firn_recipe_cache(const struct firn_recipe *recipe, const struct firn_extract_options *o,
-                      struct firn_roots *roots, struct firn_writer **writer,
-                      struct firn_error *err)
+int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
+                      const struct firn_extract_options *o, struct firn_roots *roots,
+                      struct firn_writer **writer, struct firn_error *err)
 {
     const struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
-    int status = firn_writer_open_with(writer, o->cache, &recipe->fingerprint,
-                                       firn_trunk_dim(recipe->trunk), o->store, &settings, err);
+    int status = firn_writer_open_with(writer, o->cache, fp, dim, o->store, &settings, err);
     char doubt[256];
     for (size_t i = 0; !status && firn_writer_doubt(*writer, i, doubt); i++)
         firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);

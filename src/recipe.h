@@ -34,11 +34,12 @@ void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store);
 void firn_recipe_close(struct firn_recipe *recipe);
 
 /**
- * Opens the cache that `options` name for features of this recipe and declares the roots in it,
- * which get their ids. Failures as of firn_writer_open(); *writer is to be closed in any case.
+ * Opens the cache that `options` name for features of `dim` values and this fingerprint, says what
+ * is wrong with it, and declares the roots in it, which get their ids. Failures as of
+ * firn_writer_open(); *writer is to be closed in any case.
  */
-int firn_recipe_cache(const struct firn_recipe *recipe, const struct firn_extract_options *options,
-                      struct firn_roots *roots, struct firn_writer **writer,
-                      struct firn_error *err);
+int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
+                      const struct firn_extract_options *options, struct firn_roots *roots,
+                      struct firn_writer **writer, struct firn_error *err);
 
 #endif

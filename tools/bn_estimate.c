@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn bn estimate` and `firn bn merge`: statistics from photographs. */
 #include "cli.h"
+#include "extract_options.h"
 #include "progress.h"
 #include "stop.h"
 
@@ -116,7 +117,7 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
     static const char *const orders[] = {"folder", "content", NULL};
     struct firn_bn_options o = {0};
     const char *shard = NULL;
-    int method = 0, order = 0, memory = 0, seed = 0;
+    int method = 0, order = 0, exif = 0, decode = 0, memory = 0, seed = 0;
     bool json = false;
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'm', "model", "MODEL", "weights: file, name or untrained:FAMILY[:SEED]",
@@ -141,6 +142,8 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
          &o.resize, NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [by the model: 224]", &o.crop,
          NULL},
+        FIRN_OPT_EXIF(exif),
+        FIRN_OPT_DECODE(decode),
         {FIRN_OPT_COUNT, 0, "memory", "MB", "activations kept in memory [half of what is free]",
          &memory, NULL},
         {FIRN_OPT_TEXT, 0, "spill", "DIR", "else in a file here [beside STATS]", &o.spill, NULL},
@@ -154,16 +157,15 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
     if (status == FIRN_CLI_GO && shard) {
         status = read_shard(verb, shard, &o);
     }
-    if (status == FIRN_CLI_GO) {
-        status = check(verb, &o, argc);
-    }
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO || (status = check(verb, &o, argc)) != FIRN_CLI_GO) {
         return status;
     }
     o.paths = (const char *const *)argv;
     o.n_paths = (size_t)argc;
     o.method = method ? (enum firn_bn_method)(method - 1) : FIRN_BN_SEQUENTIAL;
     o.order = (enum firn_bn_order)order;
+    o.turn = exif == 2;
+    o.fast = decode == 2;
     o.seed = (uint64_t)seed;
     o.memory = (size_t)memory << 20;
     return run(&o, json);

@@ -7,8 +7,8 @@ static const char *const stores[] = {"f32", "f16", NULL};
 static const char *const ios[] = {"uring", "threads", NULL};
 static const char *const memories[] = {"normal", "small", NULL};
 
-static const char *const exifs[] = {"ignore", "apply", NULL};
-static const char *const decodes[] = {"exact", "fast", NULL};
+const char *const firn_exif_names[] = {"ignore", "apply", NULL};
+const char *const firn_decode_names[] = {"exact", "fast", NULL};
 
 void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *own)
 {
@@ -24,10 +24,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
          &o->resize, NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [by the model: 224]", &o->crop,
          NULL},
-        {FIRN_OPT_CHOICE, 0, "exif", "HOW", "ignore or apply the orientation [ignore]", &args->exif,
-         exifs},
-        {FIRN_OPT_CHOICE, 0, "decode", "HOW", "exact, or fast for large JPEGs [exact]",
-         &args->decode, decodes},
+        FIRN_OPT_EXIF(args->exif),
+        FIRN_OPT_DECODE(args->decode),
         {FIRN_OPT_FLAG, 0, "no-partial", NULL, "decode also what the crop does not need", &o->whole,
          NULL},
         {FIRN_OPT_CHOICE, 0, "store", "TYPE", "features as f32 or f16 [f32]", &args->store, stores},

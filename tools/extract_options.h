@@ -7,6 +7,15 @@
 
 #include "firn/extract.h"
 
+/** Rows of a table of options; the variable becomes 2 for what is not the default. */
+#define FIRN_OPT_EXIF(variable)                                                                    \
+    {FIRN_OPT_CHOICE, 0, "exif", "HOW", "ignore or apply the orientation [ignore]", &(variable),   \
+     firn_exif_names}
+#define FIRN_OPT_DECODE(variable)                                                                  \
+    {FIRN_OPT_CHOICE, 0, "decode", "HOW", "exact, or fast for large JPEGs [exact]", &(variable),   \
+     firn_decode_names}
+extern const char *const firn_exif_names[], *const firn_decode_names[];
+
 /** Enough for the common options, those of either verb and the zeroed end. */
 #define FIRN_EXTRACT_OPTS 40
 

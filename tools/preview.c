@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn preview`: the crop of one photograph exactly as the trunk gets it, as a PPM image. */
 #include "cli.h"
+#include "extract_options.h"
 #include "output.h"
 
 #include <stdlib.h>
@@ -90,8 +91,6 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
 {
     const char *path = NULL, *model = NULL;
     struct firn_image_spec spec = {.resize = 256, .crop = 224}, typed = {0};
-    static const char *const exifs[] = {"ignore", "apply", NULL};
-    static const char *const decodes[] = {"exact", "fast", NULL};
     int exif = 0, decode = 0;
     bool json = false;
     const struct firn_opt opts[] = {
@@ -101,10 +100,8 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
         {FIRN_OPT_COUNT, 0, "resize", "N", "shorter side after resizing [256]", &typed.resize,
          NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [224]", &typed.crop, NULL},
-        {FIRN_OPT_CHOICE, 0, "exif", "HOW", "ignore or apply the orientation [ignore]", &exif,
-         exifs},
-        {FIRN_OPT_CHOICE, 0, "decode", "HOW", "exact, or fast for large JPEGs [exact]", &decode,
-         decodes},
+        FIRN_OPT_EXIF(exif),
+        FIRN_OPT_DECODE(decode),
         {FIRN_OPT_FLAG, 0, "json", NULL, "print what was found as JSON", &json, NULL},
         {0},
     };

@@ -71,6 +71,7 @@ struct firn_bn_options {
     const char *files_from;     /**< file with one path a line, "-" for stdin, or NULL */
     bool zero;                  /**< files_from is separated by NUL bytes */
     int resize, crop;           /**< 0: the model's preset */
+    bool turn, fast;            /**< apply the EXIF orientation; decode large JPEGs faster */
     enum firn_bn_method method;
     int batch;                  /**< 0: 32 */
     double momentum;            /**< 0: 0.1 */

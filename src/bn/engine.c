@@ -51,6 +51,8 @@ int firn_bn_engine_open(struct firn_bn_engine *e, const struct firn_bn_setup *se
     const struct firn_model_info *info = firn_model_info(e->model);
     e->spec.resize = setup->resize ? setup->resize : info->resize;
     e->spec.crop = setup->crop ? setup->crop : info->crop;
+    e->spec.turn = setup->turn;
+    e->spec.fast = setup->fast;
     firn_model_fingerprint(e->model, &e->fp);
     if ((status = firn_image_fingerprint(&e->spec, &e->fp, err)) ||
         (status = firn_layered_create(&e->layered, e->model, e->spec.crop, (enum firn_cpu)cpu,

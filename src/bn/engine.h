@@ -43,6 +43,7 @@ struct firn_bn_engine {
 struct firn_bn_setup {
     const char *model, *cpu;
     int resize, crop, threads;
+    bool turn, fast; /**< see struct firn_image_spec */
     const volatile int *stop;
 };
 

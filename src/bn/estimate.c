@@ -240,7 +240,9 @@ static void warn(const struct firn_bn_run *r)
 static int estimate(struct firn_bn_run *r, struct firn_error *err)
 {
     const struct firn_bn_options *o = r->options;
-    struct firn_bn_setup setup = {o->model, o->cpu, o->resize, o->crop, o->threads, o->stop};
+    struct firn_bn_setup setup = {
+        .model = o->model, .cpu = o->cpu, .resize = o->resize, .crop = o->crop,
+        .threads = o->threads, .turn = o->turn, .fast = o->fast, .stop = o->stop};
     int status;
     r->began = firn_now_ns();
     r->photos.on_failure = o->on_failure;

@@ -53,6 +53,15 @@ mkdir one
 mv photos/ring one
 batches batch:5 one
 estimate -o x.safetensors one
+echo "other pixels"
+pixels="--exif apply --decode fast"
+# shellcheck disable=SC2086 # options
+estimate -o turned.safetensors $pixels one
+try firn extract -m $model $small -o turned --bn turned.safetensors one
+try firn extract -m $model $small -o turned --bn turned.safetensors $pixels one
+try firn extract -m $model $small -o fours --bn batch:4 $pixels one
+firn stat turned | grep -o "exif apply"
+firn stat fours | grep -o "exif apply\|decode fast"
 echo "differences"
 try firn bn diff p.safetensors q.safetensors
 try firn bn diff whole.safetensors untrained:resnet50
