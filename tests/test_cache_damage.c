@@ -2,9 +2,13 @@
 /**
  * Damaged caches: cut at every byte, flipped bits, spliced pieces. No crash, no lie, small loss.
  */
+#include <sys/resource.h>
+
 #include "cache_util.h"
 
-enum { PHOTOS = 60 };
+enum { MOST_KB = 256 << 10 };
+
+static unsigned photographs; /* of the cache under test */
 
 /* A closed cache of two runs with every kind of block, as bytes of its one segment. */
 static uint8_t *make_cache(char *dir, size_t *size)
@@ -18,7 +22,7 @@ static uint8_t *make_cache(char *dir, size_t *size)
         uint32_t root;
         CHECK(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err) == 0, "%s", err.text);
         CHECK_INT(test_root(w, &root, &err), 0);
-        for (unsigned id = run * PHOTOS / 2; id < (run + 1) * PHOTOS / 2; id++) {
+        for (unsigned id = run * photographs / 2; id < (run + 1) * photographs / 2; id++) {
             CHECK_INT(test_add(w, id, root, &err), 0);
             if (id % 10 == 9)
                 CHECK_INT(firn_writer_commit(w, &err), 0);
@@ -79,7 +83,7 @@ static void heal(const char *dir)
         return;
     }
     CHECK_INT(test_root(w, &root, &err), 0);
-    for (unsigned id = 0; id < PHOTOS; id++) {
+    for (unsigned id = 0; id < photographs; id++) {
         char name[64];
         float f[DIM];
         struct firn_record r = test_record(id, root, name, f);
@@ -87,7 +91,7 @@ static void heal(const char *dir)
             CHECK(firn_writer_add(w, &r, &err) == 0, "%s", err.text);
     }
     CHECK(firn_writer_close(w, &err) == 0, "%s", err.text);
-    CHECK_INT(read_all(dir), PHOTOS);
+    CHECK_INT(read_all(dir), photographs);
 }
 
 /* The cache under test: what its segment and LOCK held when it was whole, and room for a copy. */
@@ -144,7 +148,7 @@ static void test_flips(struct victim *v)
         spill(v->path, v->bytes, v->size);
         CHECK(verify_finds(v->dir), "flip at %zu", at);
         size_t right = read_all(v->dir);
-        CHECK(right >= PHOTOS - 10 || at < FIRN_PAGE, "flip at %zu leaves %zu", at, right);
+        CHECK(right >= photographs - 10 || at < FIRN_PAGE, "flip at %zu leaves %zu", at, right);
         if (k % 50 == 0)
             try_heal(v);
     }
@@ -177,6 +181,7 @@ static void test_splices(struct victim *v)
 int main(void)
 {
     struct victim v = {.dir = test_dir(), .state = 42};
+    photographs = (unsigned)test_times(60, 100);
     v.whole = make_cache(v.dir, &v.size);
     v.bytes = malloc(v.size);
     if (!v.bytes)
@@ -184,11 +189,17 @@ int main(void)
     snprintf(v.path, sizeof v.path, "%s/seg-00000001.firn", v.dir);
     snprintf(v.lock, sizeof v.lock, "%s/LOCK", v.dir);
     v.lock_bytes = slurp(v.lock, &v.lock_size);
-    CHECK_INT(read_all(v.dir), PHOTOS);
+    CHECK_INT(read_all(v.dir), photographs);
     CHECK(!verify_finds(v.dir));
     test_cuts(&v);
     test_flips(&v);
     test_splices(&v);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    printf("a cache of %zu bytes: %zu cuts, %d flips, %d splices, %ld kB of memory\n", v.size,
+           v.size / (size_t)test_times(3, 1), test_times(2000, 100000), test_times(1000, 10000),
+           used.ru_maxrss);
+    CHECK(used.ru_maxrss <= MOST_KB, "%ld kB", used.ru_maxrss);
     free(v.whole);
     free(v.bytes);
     free(v.lock_bytes);
