@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "cache/upkeep.h"
 #include "cache_util.h"
 
 enum { PHOTOS = 240 };
@@ -184,8 +185,110 @@ static void test_killed_early(void)
     free(dir);
 }
 
+/* A writer that was killed leaves no footer; damage to the ledger is known all the same. */
+static void test_damaged_ledger(void)
+{
+    char *dir = test_dir(), path[4200];
+    size_t size, records;
+    kill_writer(dir, 5);
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    uint8_t *bytes = slurp(path, &size);
+    for (size_t at = FIRN_PAGE; at < size; at += 64) {
+        struct firn_block b;
+        if (firn_header_decode(bytes + at, &b) != FIRN_HEADER_GOOD || b.type != FIRN_BLOCK_LEDGER)
+            continue;
+        for (size_t where = 0; where < 2; where++) { /* in its header, in its payload */
+            bytes[at + 40 * where + 40] ^= 1;
+            spill(path, bytes, size);
+            CHECK_INT(lost_segments(dir, &records), 1);
+            CHECK(records < 5, "%zu", records);
+            struct firn_verify_result v;
+            struct firn_error err;
+            CHECK_INT(firn_verify(dir, 0, NULL, NULL, &v, &err), -FIRN_DATA);
+            CHECK_INT(firn_verify(dir, 1, NULL, NULL, &v, &err), -FIRN_DATA);
+            bytes[at + 40 * where + 40] ^= 1;
+        }
+    }
+    spill(path, bytes, size);
+    CHECK_INT(lost_segments(dir, &records), 0);
+    CHECK_INT(records, 5);
+    run(dir, 0, 60);
+    CHECK_INT(findings(dir, 0), 0);
+    free(bytes);
+    remove_dir(dir);
+    free(dir);
+}
+
+/* A segment of terabytes that are a hole is as quickly passed over as none. */
+static void test_hole(void)
+{
+    char *dir = test_dir(), path[4200];
+    size_t records;
+    run(dir, 0, 60);
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    if (truncate(path, (off_t)4 << 40) == 0) {
+        CHECK_INT(lost_segments(dir, &records), 0);
+        CHECK_INT(records, 60);
+        CHECK_INT(findings(dir, 0), 0);
+        run(dir, 0, 90);
+        CHECK_INT(lost_segments(dir, &records), 0);
+        CHECK_INT(records, 90);
+    }
+    remove_dir(dir);
+    free(dir);
+}
+
+/* A segment of another cache, under a number below or above those of this one. */
+static void test_stranger(unsigned number, bool with_lock)
+{
+    char *dir = test_dir(), *other = test_dir(), path[4200];
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_upkeep_options options = {.yes = true};
+    struct firn_upkeep done;
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    size_t size, records;
+    strcpy(fp.part[2], "resize=512 crop=448");
+    CHECK_INT(firn_writer_open(&w, other, &fp, DIM + 1, FIRN_STORE_F32, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", other);
+    uint8_t *bytes = slurp(path, &size);
+    run(dir, 0, PHOTOS);
+    if (number == 1) { /* make room for it */
+        struct firn_writer_settings settings = {.segment_bytes = 24 << 10};
+        w = open_writer(dir);
+        CHECK_INT(test_add_gone(w, &err), 0);
+        CHECK_INT(firn_writer_close(w, &err), 0);
+        CHECK(firn_compact_with(dir, &settings, &done, &err) == 0, "%s", err.text);
+    }
+    snprintf(path, sizeof path, "%s/seg-%08u.firn", dir, number);
+    CHECK(access(path, F_OK) != 0);
+    spill(path, bytes, size);
+    free(bytes);
+    snprintf(path, sizeof path, "%s/LOCK", dir);
+    if (!with_lock)
+        unlink(path);
+    CHECK_INT(lost_segments(dir, &records), 0);
+    CHECK_INT(records, PHOTOS);
+    CHECK(firn_repair(dir, &options, &done, &err) == 0, "%s", err.text);
+    CHECK_INT(lost_segments(dir, &records), 0);
+    CHECK_INT(records, PHOTOS);
+    run(dir, 0, PHOTOS + 20);
+    CHECK_INT(lost_segments(dir, &records), 0);
+    CHECK_INT(records, PHOTOS + 20);
+    CHECK_INT(findings(dir, 0), 0);
+    remove_dir(dir);
+    remove_dir(other);
+    free(dir);
+    free(other);
+}
+
 int main(void)
 {
+    test_damaged_ledger();
+    test_hole();
+    for (int i = 0; i < 4; i++)
+        test_stranger(i % 2 ? 1 : 99, i / 2);
     test_missing();
     test_all_missing();
     test_killed_early();

@@ -115,10 +115,16 @@ struct abandoned {
     size_t n;
 };
 
-static const struct firn_footer *footer_of(const struct abandoned *a, uint32_t number)
+/* A footer of another cache's segment may have the number; the file knows its own name. */
+static const struct firn_footer *footer_of(const struct abandoned *a, const struct firn_segment *s)
 {
+    uint8_t header[FIRN_HEADER];
+    struct firn_block b;
     for (size_t i = 0; i < a->n; i++)
-        if (a->footer[i].number == number)
+        if (a->footer[i].number == s->number &&
+            (firn_read_at(s->fd, header, sizeof header, 0) != 0 ||
+             firn_header_decode(header, &b) != FIRN_HEADER_GOOD ||
+             b.segment == a->footer[i].segment))
             return a->footer + i;
     return NULL;
 }
@@ -162,7 +168,7 @@ static int load_segments(struct firn_loaded *l, struct abandoned *a, struct firn
             firn_loaded_drop(l, i, false);
             continue;
         }
-        const struct firn_footer *footer = footer_of(a, s->number);
+        const struct firn_footer *footer = result > 0 ? footer_of(a, s) : NULL;
         if (result > 0 && (!footer || firn_segment_adopt(s, footer) != 0)) {
             s->n_extent = s->n_prefix = 0;
             result = firn_segment_load(s, err);
@@ -194,17 +200,37 @@ static void hide_unacknowledged(struct firn_loaded *l, const struct firn_publish
             firn_loaded_drop(l, k, false);
 }
 
-/* The oldest head names the cache; whatever is not of it was put here by mistake. */
+/* The name of the cache that the segment has which LOCK names, else most segments have, and of
+ * several such names that of the oldest segment; 0: not one readable segment. */
+static uint64_t name_of_cache(const struct firn_loaded *l)
+{
+    uint64_t name = 0;
+    size_t most = 0;
+    for (size_t i = 0; i < l->n_segment; i++) {
+        const struct firn_segment *s = l->segment + i;
+        size_t n = 0;
+        if (s->cache != 0 && s->id == l->published.segment)
+            return s->cache;
+        for (size_t k = i; k < l->n_segment && s->cache != 0; k++)
+            n += l->segment[k].cache == s->cache;
+        if (n > most) {
+            most = n;
+            name = s->cache;
+        }
+    }
+    return name;
+}
+
+/* Whatever is not of this cache was put here by mistake. */
 static int drop_strangers(struct firn_loaded *l)
 {
     int result = 0;
-    for (size_t i = 0; i < l->n_segment && !l->has_head; i++) {
-        l->has_head = l->segment[i].has_head;
-        l->head = l->segment[i].head;
-        l->cache = l->segment[i].cache;
-    }
-    for (size_t i = 0; i < l->n_segment && l->cache == 0; i++)
-        l->cache = l->segment[i].cache;
+    l->cache = name_of_cache(l);
+    for (size_t i = 0; i < l->n_segment && !l->has_head; i++)
+        if (l->segment[i].cache == l->cache && l->segment[i].has_head) {
+            l->has_head = true;
+            l->head = l->segment[i].head;
+        }
     for (size_t i = l->n_segment; i-- > 0 && result == 0;) {
         const struct firn_segment *s = l->segment + i;
         if (s->cache == l->cache && l->cache != 0)
@@ -232,7 +258,6 @@ static int add_entry(void *user, const struct firn_entry *entry)
     return firn_index_entry(source->index, &e) == 0 ? 0 : -2;
 }
 
-/* One record block into the index. Blocks that are damaged or mean nothing are left out. */
 /*
  * Whoever reads has to know that photographs or class names are missing or out of date. (The writer
  * meets the photographs again, and verification looks at every block anyway.)
@@ -249,6 +274,7 @@ static int doubt_record(struct firn_loaded *l, const struct firn_segment *s,
                     : "the classes of a directory are damaged: labels are missing or out of date"});
 }
 
+/* One record block into the index. Blocks that are damaged or mean nothing are left out. */
 static int load_record(struct firn_loaded *l, const struct firn_segment *s,
                        const struct firn_extent *e, struct firn_codec *codec,
                        struct firn_scratch *scratch)

@@ -94,6 +94,9 @@ static int compare(struct firn_loaded *l, const struct firn_segment *s, uint32_t
     else if (s->size < end)
         d = (struct firn_doubt){number, s->size, end - s->size, true,
                                 "the file is shorter than what was acknowledged"};
+    else if (s->damaged < end)
+        d = (struct firn_doubt){number, s->damaged, 0, true,
+                                "is damaged: photographs or classes may be missing or out of date"};
     else
         return 0;
     return firn_loaded_add_doubt(l, d);

@@ -29,6 +29,7 @@ void firn_segment_init(struct firn_segment *segment, uint32_t number)
     memset(segment, 0, sizeof *segment);
     segment->fd = -1;
     segment->number = number;
+    segment->damaged = UINT64_MAX;
 }
 
 void firn_segment_fini(struct firn_segment *segment)
@@ -163,9 +164,19 @@ static void load_head(struct firn_segment *s, struct firn_scratch *scratch)
         firn_head_get(scratch->memory + FIRN_HEADER, b.stored, &s->head) == 0;
 }
 
+/* Lost features show where they are missed; records that are lost do not. */
+static void note_damage(void *user, uint64_t offset, uint64_t bytes, const struct firn_block *b,
+                        const char *what)
+{
+    struct firn_segment *s = user;
+    (void)bytes, (void)what;
+    if ((!b || (b->type != FIRN_BLOCK_ROWS && b->type != FIRN_BLOCK_RUN)) && offset < s->damaged)
+        s->damaged = offset;
+}
+
 static int load_by_walk(struct firn_segment *s, struct firn_error *err)
 {
-    struct firn_walk walk = {.user = s, .good = note};
+    struct firn_walk walk = {.user = s, .good = note, .bad = note_damage};
     s->n_extent = s->n_prefix = 0;
     s->end = 0;
     int result = firn_segment_walk(s, s->size, &walk, err);

@@ -27,6 +27,7 @@ struct firn_segment {
     size_t n_prefix, prefix_room;
     uint64_t last_footer; /* offset of the last own footer, 0 without */
     uint32_t sequence;    /* of the next block */
+    uint64_t damaged;     /* first byte of what a walk could not read and may be records */
 };
 
 /** "seg-00000001.firn"; room for 32 bytes. */
@@ -64,6 +65,7 @@ int firn_segment_read(const struct firn_segment *segment, const struct firn_exte
 /** Who wants to know what a walk through a segment finds. */
 struct firn_walk {
     void *user;
+    bool padding; /* what follows blocks is looked at too */
     /** A whole block. Non-zero ends the walk with that result. */
     int (*good)(void *user, uint64_t offset, const struct firn_block *block,
                 const uint8_t *payload);

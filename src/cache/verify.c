@@ -202,7 +202,7 @@ static void glance_at_segment(struct verify *v, size_t k)
 static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
 {
     struct firn_segment *s = v->loaded.segment + k;
-    struct firn_walk walk = {.user = v, .good = good, .bad = bad};
+    struct firn_walk walk = {.user = v, .padding = true, .good = good, .bad = bad};
     v->segment = s;
     v->listed = s->closed || s->adopted;
     v->last = k + 1 == v->loaded.n_segment;

@@ -8,6 +8,7 @@
 #include "cache/segment.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -48,6 +49,17 @@ static const uint8_t *look(struct window *w, uint64_t offset, size_t n)
     }
     w->filled = want;
     return w->bytes;
+}
+
+/* Where a piece that is not in memory yet may hold anything: a file can be a hole of terabytes. */
+static uint64_t next_data(const struct window *w, uint64_t at)
+{
+    if (at < w->at + w->filled)
+        return at;
+    off_t next = lseek(w->fd, (off_t)at, SEEK_DATA);
+    if (next < 0) /* nothing but a hole, or a file system that does not know */
+        return errno == ENXIO ? w->size : at;
+    return (uint64_t)next < w->size ? (uint64_t)next & ~(uint64_t)(FIRN_HEADER - 1) : w->size;
 }
 
 static bool is_zero(const uint8_t *p, size_t n)
@@ -95,7 +107,7 @@ static int skip(struct walker *w, struct firn_error *err)
 {
     uint64_t from = w->at, at = from;
     bool zeros = true, found = false;
-    while (at < w->window.size && !found) {
+    while ((at = next_data(&w->window, at)) < w->window.size && !found) {
         size_t n = w->window.size - at < FIRN_HEADER ? w->window.size - at : FIRN_HEADER;
         const uint8_t *p = look(&w->window, at, n);
         struct firn_block b;
@@ -153,7 +165,8 @@ static int step(struct walker *w, struct firn_error *err)
         report(w, span, &b, "block is out of its place");
     } else {
         w->next_sequence = (uint64_t)b.sequence + 1;
-        check_padding(w, p, &b, span);
+        if (w->walk->padding)
+            check_padding(w, p, &b, span);
         result = w->walk->good(w->walk->user, w->at, &b, p + FIRN_HEADER);
     }
     w->at += span;
