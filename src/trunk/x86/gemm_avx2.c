@@ -147,10 +147,14 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
             /* hides from gcc that lda is constant: it would keep six addresses on the stack */
             __asm__("" : "+r"(lda), "+r"(a3));
 #pragma GCC unroll 8
-            for (int u = 0; u < UNROLLED; u++)
+            for (int u = 0; u < UNROLLED; u++) {
                 step(sum, a, a3, lda, b, rows, u);
-            for (int u = 0; u < ahead; u++)
-                _mm_prefetch(next + LINE * u, _MM_HINT_T1);
+                if (u % (UNROLLED / ahead) != 0)
+                    continue;
+                /* behind this step: gcc would gather all prefetches in one place */
+                __asm__("" : "+r"(next), "+x"(sum[0][0]));
+                _mm_prefetch(next + LINE * (u * ahead / UNROLLED), _MM_HINT_T1);
+            }
             next += LINE * ahead;
             a += UNROLLED * sizeof(float);
             a3 += UNROLLED * sizeof(float);
@@ -262,7 +266,7 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
     int share = next ? share_of_next(g) : 0;
     ptrdiff_t done = 0, row = g->k * (ptrdiff_t)sizeof(float); /* bytes of a row of the next A */
     /* sums of a first pass would overwrite a residual that lies in C */
-    int depth = g->residual ? g->k : DEPTH;
+    int depth = g->residual || p.blocks == 1 ? g->k : DEPTH;
     for (int k = 0; k < g->k; k += p.depth) {
         p.depth = g->k - k < depth ? g->k - k : depth;
         p.more = k > 0;
