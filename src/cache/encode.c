@@ -63,7 +63,9 @@ static void put_salvage(struct firn_writer *w, struct firn_stamp *stamp,
     struct firn_block b;
     w->in_scratch = FIRN_NO_PLACE;
     /* What cannot be read now could be read a moment ago; it was never acknowledged. */
-    if (firn_segment_read(s, &salvage->extent, &w->scratch, &b, NULL) != 0)
+    int result = firn_segment_read(s, &salvage->extent, &w->scratch, &b, NULL);
+    w->out.failed |= result == -FIRN_NOMEM;
+    if (result != 0)
         return;
     bool own = b.type == FIRN_BLOCK_FOOTER && firn_get(w->scratch.memory + FIRN_HEADER, 8) == s->id;
     if (!own && b.type != FIRN_BLOCK_ROSTER)

@@ -56,6 +56,7 @@ int firn_list_segments(const char *dir, uint32_t **numbers, size_t *n, struct fi
     if (result != 0) {
         free(*numbers);
         *numbers = NULL;
+        *n = 0;
         return result;
     }
     if (*n > 1)
@@ -129,18 +130,24 @@ static const struct firn_footer *footer_of(const struct abandoned *a, const stru
     return NULL;
 }
 
-/* Collects what segment `s` says of others. A damaged block says nothing. */
+/* Collects what segment `s` says of others. A damaged block says nothing. 0, FIRN_NOMEM. */
 static int collect(struct abandoned *a, const struct firn_segment *s, struct firn_error *err)
 {
     struct firn_scratch scratch = {0};
     struct firn_block b;
     int result = 0;
     for (size_t i = 0; i < s->n_extent && result == 0; i++) {
-        if (s->extent[i].type != FIRN_BLOCK_FOOTER ||
-            firn_segment_read(s, s->extent + i, &scratch, &b, NULL) != 0 || b.stored != b.raw)
+        if (s->extent[i].type != FIRN_BLOCK_FOOTER)
+            continue;
+        int read = firn_segment_read(s, s->extent + i, &scratch, &b, err);
+        result = read == -FIRN_NOMEM ? read : 0;
+        if (read != 0 || b.stored != b.raw)
             continue;
         struct firn_footer footer, *p;
-        if (firn_footer_get(scratch.memory + FIRN_HEADER, b.stored, &footer) != 0)
+        read = firn_footer_get(scratch.memory + FIRN_HEADER, b.stored, &footer);
+        if (read == -2)
+            result = firn_fail_nomem(err, "a footer");
+        if (read != 0)
             continue;
         if (footer.segment == s->id || footer.number >= s->number) {
             firn_footer_fini(&footer);
@@ -274,6 +281,14 @@ static int doubt_record(struct firn_loaded *l, const struct firn_segment *s,
                     : "the classes of a directory are damaged: labels are missing or out of date"});
 }
 
+static int load_root(struct firn_loaded *l, const struct firn_block *b, const uint8_t *raw)
+{
+    uint32_t id;
+    struct firn_root root;
+    int result = firn_root_get(raw, b->raw, &id, &root);
+    return result == 0 ? firn_index_root(&l->index, id, &root) : result == -2 ? -1 : 0;
+}
+
 /* One record block into the index. Blocks that are damaged or mean nothing are left out. */
 static int load_record(struct firn_loaded *l, const struct firn_segment *s,
                        const struct firn_extent *e, struct firn_codec *codec,
@@ -286,14 +301,12 @@ static int load_record(struct firn_loaded *l, const struct firn_segment *s,
         result = firn_block_get(codec, &b, scratch->memory + FIRN_HEADER, &raw);
     if (result != 0)
         return result == -2 || result == -FIRN_NOMEM ? -1 : doubt_record(l, s, e);
-    uint32_t id;
-    struct firn_root root;
     struct firn_run run;
     struct source source = {&l->index, (uint32_t)(s - l->segment)};
     if (b.type == FIRN_BLOCK_LEDGER)
         result = firn_ledger_get(raw, b.raw, b.count, add_entry, &source) == -2 ? -1 : 0;
-    else if (b.type == FIRN_BLOCK_ROOT && firn_root_get(raw, b.raw, &id, &root) == 0)
-        result = firn_index_root(&l->index, id, &root);
+    else if (b.type == FIRN_BLOCK_ROOT)
+        result = load_root(l, &b, raw);
     else if (b.type == FIRN_BLOCK_RUN && firn_run_get(raw, b.raw, &run) == 0)
         result = firn_index_run(&l->index, &run, source.segment);
     free(raw);

@@ -122,10 +122,11 @@ int firn_footer_get(const uint8_t *bytes, size_t size, struct firn_footer *f)
     }
     for (size_t i = 0; f->prefix && i < f->n_prefix; i++)
         f->prefix[i] = firn_take_int(&c, 8);
-    if (f->extent && f->prefix && !c.bad && footer_is_sane(f))
+    bool all = f->extent && f->prefix;
+    if (all && !c.bad && footer_is_sane(f))
         return 0;
     firn_footer_fini(f);
-    return -1;
+    return all ? -1 : -2;
 }
 
 void firn_footer_fini(struct firn_footer *footer)
@@ -181,7 +182,7 @@ int firn_roster_get(const uint8_t *bytes, size_t size, struct firn_roster *roste
         roster->member[i].number = (uint32_t)firn_take_int(&c, 4);
         firn_take_int(&c, 4);
     }
-    return roster->member ? 0 : -1;
+    return roster->member ? 0 : -2;
 }
 
 static void put_entry(uint8_t *p, const struct firn_entry *e)
@@ -279,8 +280,10 @@ int firn_root_get(const uint8_t *bytes, size_t size, uint32_t *id, struct firn_r
         return -1;
     root->strings = malloc(c.left);
     root->classes = calloc(root->n_classes + 1, sizeof *root->classes);
-    if (!root->strings || !root->classes)
-        goto fail;
+    if (!root->strings || !root->classes) {
+        firn_root_fini(root);
+        return -2;
+    }
     memcpy(root->strings, c.at, c.left);
     root->path = root->strings;
     const char *p = root->path, *end = p + c.left;

@@ -6,7 +6,7 @@
 #include "cache/bytes.h"
 #include "cache/format.h"
 
-/** Readers return 0, or -1 when the bytes do not have the form, or memory is out. */
+/** Readers return 0, -1 when the bytes do not have the form, or -2 when memory is out. */
 
 void firn_head_put(struct firn_buffer *out, const struct firn_head *head);
 int firn_head_get(const uint8_t *bytes, size_t size, struct firn_head *head);

@@ -42,9 +42,12 @@ static int check_copies(struct firn_writer *w, struct firn_error *err)
         const struct firn_entry *e = index->entry + i;
         size_t at = 0;
         bool had = e->state == FIRN_DONE && firn_index_rows(index, e->content, &at) != NULL;
-        if (had && !w->quarantine && !firn_writer_has(w, e->content))
-            return firn_fail(err, FIRN_DATA, "%s: its feature was not copied; nothing is removed",
-                             e->name);
+        if (!had || w->quarantine || firn_writer_has(w, e->content))
+            continue;
+        if (w->no_memory)
+            return firn_fail_nomem(err, "a block of the cache");
+        return firn_fail(err, FIRN_DATA, "%s: its feature was not copied; nothing is removed",
+                         e->name);
     }
     return 0;
 }

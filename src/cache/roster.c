@@ -63,23 +63,33 @@ int firn_loaded_add_doubt(struct firn_loaded *l, struct firn_doubt doubt)
     return 0;
 }
 
-/* The newest roster that can be read, and the segment that it lies in. */
-static bool find_roster(const struct firn_loaded *l, struct firn_roster *roster, size_t *holder)
+static int read_roster(const struct firn_segment *s, const struct firn_extent *e,
+                       struct firn_roster *roster)
 {
     struct firn_scratch scratch = {0};
     struct firn_block b;
-    bool found = false;
-    for (size_t k = l->n_segment; k-- > 0 && !found;)
-        for (size_t i = l->segment[k].n_extent; i-- > 0 && !found;) {
-            const struct firn_segment *s = l->segment + k;
-            found = s->extent[i].type == FIRN_BLOCK_ROSTER &&
-                    firn_segment_read(s, s->extent + i, &scratch, &b, NULL) == 0 &&
-                    b.stored == b.raw &&
-                    firn_roster_get(scratch.memory + FIRN_HEADER, b.stored, roster) == 0;
-            *holder = k;
-        }
+    int result = firn_segment_read(s, e, &scratch, &b, NULL);
+    if (result == 0)
+        result = b.stored == b.raw
+                     ? firn_roster_get(scratch.memory + FIRN_HEADER, b.stored, roster) : -1;
     free(scratch.memory);
-    return found;
+    return result == -FIRN_NOMEM ? -2 : result;
+}
+
+/* The newest roster that can be read, and the segment that it lies in. 1, 0: there is none, -2:
+ * memory is out. */
+static int find_roster(const struct firn_loaded *l, struct firn_roster *roster, size_t *holder)
+{
+    for (size_t k = l->n_segment; k-- > 0;)
+        for (size_t i = l->segment[k].n_extent; i-- > 0;) {
+            const struct firn_segment *s = l->segment + k;
+            int result = s->extent[i].type == FIRN_BLOCK_ROSTER
+                             ? read_roster(s, s->extent + i, roster) : -1;
+            *holder = k;
+            if (result == 0 || result == -2)
+                return result == 0 ? 1 : -2;
+        }
+    return 0;
 }
 
 /* Says in what way `s` (NULL: absent) is not what was acknowledged. */
@@ -123,9 +133,10 @@ static int check_roster(struct firn_loaded *l)
 {
     struct firn_roster roster;
     size_t holder;
-    int result = 0;
-    if (!find_roster(l, &roster, &holder))
-        return 0;
+    int result = find_roster(l, &roster, &holder);
+    if (result <= 0)
+        return result;
+    result = 0;
     for (size_t i = 0; i < roster.n && result == 0; i++) {
         const struct firn_member *m = roster.member + i;
         result = compare(l, by_number(l, m->number), m->number, m->id, m->end);

@@ -46,6 +46,7 @@ static int add_extent(struct firn_segment *s, const struct firn_extent *extent)
     if (s->n_extent == s->extent_room) {
         size_t room = s->extent_room ? s->extent_room * 2 : 64;
         struct firn_extent *p = realloc(s->extent, room * sizeof *p);
+        s->no_memory |= !p;
         if (!p)
             return -1;
         s->extent = p;
@@ -60,6 +61,7 @@ static int add_prefixes(struct firn_segment *s, const uint64_t *prefix, size_t n
     if (n > s->prefix_room - s->n_prefix) {
         size_t room = s->prefix_room * 2 + n + 16;
         uint64_t *p = realloc(s->prefix, room * sizeof *p);
+        s->no_memory |= !p;
         if (!p)
             return -1;
         s->prefix = p;
@@ -157,8 +159,11 @@ static void load_head(struct firn_segment *s, struct firn_scratch *scratch)
 {
     struct firn_block b;
     const struct firn_extent *e = s->extent;
-    if (s->n_extent == 0 || e->type != FIRN_BLOCK_HEAD || e->offset != 0 ||
-        firn_segment_read(s, e, scratch, &b, NULL) != 0 || b.stored != b.raw)
+    if (s->n_extent == 0 || e->type != FIRN_BLOCK_HEAD || e->offset != 0)
+        return;
+    int result = firn_segment_read(s, e, scratch, &b, NULL);
+    s->no_memory |= result == -FIRN_NOMEM;
+    if (result != 0 || b.stored != b.raw)
         return;
     s->has_head =
         firn_head_get(scratch->memory + FIRN_HEADER, b.stored, &s->head) == 0;
@@ -179,8 +184,7 @@ static int load_by_walk(struct firn_segment *s, struct firn_error *err)
     struct firn_walk walk = {.user = s, .good = note, .bad = note_damage};
     s->n_extent = s->n_prefix = 0;
     s->end = 0;
-    int result = firn_segment_walk(s, s->size, &walk, err);
-    return result == -1 ? firn_fail_nomem(err, "the index of the cache") : result;
+    return firn_segment_walk(s, s->size, &walk, err);
 }
 
 /* Reads the footer at `offset` and checks that it is this segment's. */
@@ -200,8 +204,12 @@ static int read_footer(struct firn_segment *s, uint64_t offset, struct firn_scra
     }
     struct firn_extent e = {.offset = offset, .stored = b.stored, .count = b.count,
                             .type = b.type};
-    if (firn_segment_read(s, &e, scratch, &b, NULL) != 0 ||
-        firn_footer_get(scratch->memory + FIRN_HEADER, b.stored, footer) != 0)
+    int result = firn_segment_read(s, &e, scratch, &b, NULL);
+    s->no_memory |= result == -FIRN_NOMEM;
+    if (result == 0)
+        result = firn_footer_get(scratch->memory + FIRN_HEADER, b.stored, footer);
+    s->no_memory |= result == -2;
+    if (result != 0)
         return -1;
     if (footer->segment == s->id && footer->end == offset && footer->previous < offset &&
         (footer->previous == 0 || footer->n_extent == 0 ||
@@ -222,6 +230,7 @@ static int read_chain(struct firn_segment *s, uint64_t offset, struct chain *cha
 {
     while (offset != 0) {
         struct firn_footer *p = realloc(chain->footer, (chain->n + 1) * sizeof *p);
+        s->no_memory |= !p;
         if (!p)
             return -1;
         chain->footer = p;
@@ -263,13 +272,13 @@ int firn_segment_load(struct firn_segment *s, struct firn_error *err)
         s->closed = load_by_footers(s, footer, &scratch) == 0;
         s->broken = !s->closed;
     }
-    if (!s->closed) {
+    if (!s->closed && !s->no_memory) {
         s->cache = s->id = 0;
         result = load_by_walk(s, err);
     }
     load_head(s, &scratch);
     free(scratch.memory);
-    return result;
+    return s->no_memory ? firn_fail_nomem(err, "the index of the cache") : result;
 }
 
 int firn_segment_adopt(struct firn_segment *s, const struct firn_footer *footer)
@@ -295,5 +304,5 @@ int firn_segment_adopt(struct firn_segment *s, const struct firn_footer *footer)
     s->adopted = true;
     load_head(s, &scratch);
     free(scratch.memory);
-    return 0;
+    return s->no_memory ? -1 : 0;
 }

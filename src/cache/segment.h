@@ -27,6 +27,7 @@ struct firn_segment {
     size_t n_prefix, prefix_room;
     uint64_t last_footer; /* offset of the last own footer, 0 without */
     uint32_t sequence;    /* of the next block */
+    bool no_memory;       /* for all of it: what is on the lists says nothing */
     uint64_t damaged;     /* first byte of what a walk could not read and may be records */
 };
 

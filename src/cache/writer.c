@@ -19,7 +19,8 @@ static bool see_block(struct firn_writer *w, uint32_t place, struct firn_block *
     w->in_scratch = FIRN_NO_PLACE;
     int result =
         firn_segment_read(w->loaded.segment + p->segment, &p->extent, &w->scratch, b, NULL);
-    p->checked = result == 0 ? 1 : 2;
+    w->no_memory |= result == -FIRN_NOMEM;
+    p->checked = result == 0 ? 1 : result == -FIRN_NOMEM ? 0 : 2;
     w->in_scratch = result == 0 ? place : FIRN_NO_PLACE;
     return result == 0;
 }
