@@ -181,7 +181,7 @@ static void test_splices(struct victim *v)
 int main(void)
 {
     struct victim v = {.dir = test_dir(), .state = 42};
-    photographs = (unsigned)test_times(60, 100);
+    photographs = (unsigned)test_times(60, 120);
     v.whole = make_cache(v.dir, &v.size);
     v.bytes = malloc(v.size);
     if (!v.bytes)
