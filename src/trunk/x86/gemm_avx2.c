@@ -126,6 +126,22 @@ FORCE_INLINE void prefetch_rows(const char *a, const struct pass *p, ptrdiff_t l
             _mm_prefetch(a + i * lda + p->ahead + LINE * j, _MM_HINT_T1);
 }
 
+/* UNROLLED steps of k, with `ahead` lines to prefetch between them; returns where these end. */
+FORCE_INLINE const char *steps(__m256 sum[ROWS][2], const char *a, const char *a3, ptrdiff_t lda,
+                               const float *b, const char *next, int rows, int ahead)
+{
+#pragma GCC unroll 8
+    for (int u = 0; u < UNROLLED; u++) {
+        step(sum, a, a3, lda, b, rows, u);
+        if (u % (UNROLLED / ahead) != 0)
+            continue;
+        /* behind this step: gcc would gather all prefetches in one place */
+        __asm__("" : "+r"(next), "+x"(sum[0][0]));
+        _mm_prefetch(next + LINE * (u * ahead / UNROLLED), _MM_HINT_T1);
+    }
+    return next + LINE * ahead;
+}
+
 /* `ahead` lines of the next panel for every UNROLLED steps of k. */
 FORCE_INLINE void block(const struct place *at, const float *b, const float *bias,
                         const struct pass *p, int rows, int ahead)
@@ -146,16 +162,7 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
         for (int k = depth / UNROLLED; k > 0; k--) {
             /* hides from gcc that lda is constant: it would keep six addresses on the stack */
             __asm__("" : "+r"(lda), "+r"(a3));
-#pragma GCC unroll 8
-            for (int u = 0; u < UNROLLED; u++) {
-                step(sum, a, a3, lda, b, rows, u);
-                if (u % (UNROLLED / ahead) != 0)
-                    continue;
-                /* behind this step: gcc would gather all prefetches in one place */
-                __asm__("" : "+r"(next), "+x"(sum[0][0]));
-                _mm_prefetch(next + LINE * (u * ahead / UNROLLED), _MM_HINT_T1);
-            }
-            next += LINE * ahead;
+            next = steps(sum, a, a3, lda, b, next, rows, ahead);
             a += UNROLLED * sizeof(float);
             a3 += UNROLLED * sizeof(float);
             b += UNROLLED * FIRN_PANEL;
