@@ -10,7 +10,6 @@ resnet18 with random weights, photographs of 400 pixels.
 """
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -24,15 +23,6 @@ what, amount = (sys.argv[3:] + ["latency", "100"][len(sys.argv) - 3:])[:2]
 amount = int(amount)
 
 
-def ask():
-    """The status, without starting a program."""
-    path = next((t.dir / "runtime" / "firn").glob("*.sock"))
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(str(path))
-        s.sendall(b'{"do":"status"}\n')
-        return json.loads(s.makefile().readline())
-
-
 def percentile(values, p):
     return sorted(values)[min(len(values) - 1, int(len(values) * p / 100))]
 
@@ -44,11 +34,11 @@ def latency():
     for i in range(amount):
         path = t.photos / "ring" / f"new{i}.jpg"
         data = t.photograph()
-        before = ask()["done"]
+        before = t.ask()["done"]
         with open(path, "wb") as file:
             file.write(data)
         start = time.monotonic()
-        while ask()["done"] == before:
+        while t.ask()["done"] == before:
             time.sleep(0.002)
         subprocess.run([t.firn, "show", "-q", t.cache, path], check=True,
                        stdout=subprocess.DEVNULL)
@@ -69,22 +59,16 @@ def switches(pid):
     return total
 
 
-def cpu(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def idle():
     t.start("--idle-unload", 2)
     t.settled()
-    t.wait(lambda: not ask()["model_loaded"], "the model is given back")
+    t.wait(lambda: not t.ask()["model_loaded"], "the model is given back")
     pid = t.process.pid
-    woken, used = switches(pid), cpu(pid)
+    woken, used = switches(pid), t.cpu_seconds()
     time.sleep(amount)
-    woken, used = switches(pid) - woken, cpu(pid) - used
+    woken, used = switches(pid) - woken, t.cpu_seconds() - used
     print(f"idle for {amount} s: {100 * used / amount:.3f}% of a core, "
-          f"{woken / amount:.2f} wake-ups a second, {ask()['memory'] / 1e6:.1f} MB resident")
+          f"{woken / amount:.2f} wake-ups a second, {t.ask()['memory'] / 1e6:.1f} MB resident")
     t.stop()
 
 
@@ -103,12 +87,12 @@ def sustained():
         while n < (time.monotonic() - start) * rate:
             (t.photos / "ring" / f"new{n}.jpg").write_bytes(t.photograph())
             n += 1
-        status = ask()
+        status = t.ask()
         most = max(most, status["queued"])
         memory.append(status["memory"] / 1e6)
         time.sleep(0.2)
     t.settled(seconds=60)
-    status = ask()
+    status = t.ask()
     half = len(memory) // 2
     print(f"{amount} s at {rate:.1f} photographs a second (90% of bulk): {n} came, "
           f"{status['done'] - 8} done, {status['failed']} failed, at most {most} queued, "
@@ -127,9 +111,9 @@ def isolate():
         isolated = bool(round_ % 2)
         t.cache = t.dir / f"cache{round_}"
         t.start(*["--isolate"] * isolated, "--priority", "normal", cache=t.cache)
-        t.wait(lambda: ask()["done"] > 0, "the first of them")
-        first, start = ask()["done"], time.monotonic()
-        t.wait(lambda: ask()["done"] == amount + 8, "all of it is done", 100)
+        t.wait(lambda: t.ask()["done"] > 0, "the first of them")
+        first, start = t.ask()["done"], time.monotonic()
+        t.wait(lambda: t.ask()["done"] == amount + 8, "all of it is done", 100)
         rates[isolated].append((amount + 8 - first) / (time.monotonic() - start))
         t.stop()
     here, there = (sorted(rates[key])[1] for key in (False, True))

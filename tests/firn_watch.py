@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -57,6 +58,20 @@ class Watch(Bench):
             return json.loads(done.stdout)
         self.check(quiet, f"status ends with {done.returncode}: {done.stderr.decode()}")
         return None
+
+    def ask(self):
+        """The same without starting a program: for those who ask often, or measure."""
+        path = next((self.dir / "runtime" / "firn").glob("*.sock"))
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(path))
+            s.sendall(b'{"do":"status"}\n')
+            return json.loads(s.makefile().readline())
+
+    def cpu_seconds(self):
+        """That the daemon has used."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def wait(self, good, what, seconds=None):
         end = time.monotonic() + (seconds or self.patience)

@@ -74,13 +74,23 @@ static void on_directory(struct firn_watcher *w, size_t root, const char *path, 
         firn_finder_ask(w, root, path + name);
 }
 
+/*
+ * A file that is being written is closed some day, and has two equal times until then. One whose
+ * first name is gone already, as with programs that link and unlink to overwrite nothing, has not.
+ */
+static bool is_linked(const struct stat *st)
+{
+    return st->st_nlink > 1 || st->st_mtim.tv_sec != st->st_ctim.tv_sec ||
+           st->st_mtim.tv_nsec != st->st_ctim.tv_nsec;
+}
+
 static void on_link(struct firn_watcher *w, size_t root, const char *path, size_t name)
 {
     struct stat st;
     bool photograph = firn_is_photograph(path);
     if (lstat(path, &st) != 0)
         return;
-    if (S_ISREG(st.st_mode) && st.st_nlink > 1 && photograph)
+    if (S_ISREG(st.st_mode) && is_linked(&st) && photograph)
         firn_watcher_note(w, root, path, name);
     if (!S_ISLNK(st.st_mode) || stat(path, &st) != 0)
         return;
