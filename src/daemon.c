@@ -351,6 +351,7 @@ static int prepare(struct firn_watch *w, struct firn_error *err)
     if ((status = check_options(w, err)) ||
         (status = firn_roots_resolve(&w->roots, o->paths, o->n_paths, err)))
         return status;
+    w->roots.hold = true;
     if (w->roots.n_files)
         return firn_fail(err, FIRN_USAGE, "%s: is not a directory; firn extract takes files",
                          w->roots.file[0]);

@@ -8,6 +8,7 @@
 #include "cache/fingerprint.h"
 #include "line.h"
 #include "model/stats.h"
+#include "pipeline/classes.h"
 
 void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store)
 {
@@ -96,6 +97,22 @@ void firn_recipe_close(struct firn_recipe *recipe)
     recipe->trunk = NULL;
 }
 
+static int declare(struct firn_writer *writer, const struct firn_extract_options *o,
+                   struct firn_scan_root *root, bool hold, struct firn_error *err)
+{
+    char sub[NAME_MAX + 1], news[1024];
+    if (root->empty && firn_writer_knows_root(writer, root->path, &root->id)) {
+        firn_notice(o, "%.700s: holds nothing now; what the cache has of it stays", root->path);
+        return 0;
+    }
+    if (hold)
+        firn_classes_hold(root, writer, sub); /* the watcher says so */
+    if (firn_classes_shift(root, writer, news))
+        firn_notice(o, "%s", news);
+    return firn_writer_root(writer, root->path, (const char *const *)root->classes,
+                            root->n_classes, &root->id, err);
+}
+
 int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
                       const struct firn_extract_options *o, struct firn_roots *roots,
                       struct firn_writer **writer, struct firn_error *err)
@@ -105,14 +122,8 @@ int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
     char doubt[256];
     for (size_t i = 0; !status && firn_writer_doubt(*writer, i, doubt); i++)
         firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);
-    for (size_t i = 0; i < roots->n && !status; i++) {
-        struct firn_scan_root *root = &roots->root[i];
-        if (root->empty && firn_writer_knows_root(*writer, root->path, &root->id))
-            firn_notice(o, "%.700s: holds nothing now; what the cache has of it stays", root->path);
-        else
-            status = firn_writer_root(*writer, root->path, (const char *const *)root->classes,
-                                      root->n_classes, &root->id, err);
-    }
+    for (size_t i = 0; i < roots->n && !status; i++)
+        status = declare(*writer, o, &roots->root[i], roots->hold, err);
     if (!status && (roots->n_files || o->files_from))
         status = firn_writer_root(*writer, "", NULL, 0, &roots->files_id, err);
     return status;

@@ -87,7 +87,7 @@ static inline int test_add_gone(struct firn_writer *w, struct firn_error *err)
     if (result != 0)
         return result;
     firn_index_find(&w->loaded.index, root, r.name)->met = false;
-    return firn_writer_sweep(w, root, &gone, err);
+    return firn_writer_sweep(w, root, "", &gone, err);
 }
 
 static inline bool same_feature(const float *a, unsigned id)

@@ -118,7 +118,8 @@ appears(t.photos / "ring" / "paused.jpg", "computed when resumed")
 path = next((t.dir / "runtime" / "firn").glob("*.sock"))
 t.check(stat.S_IMODE(path.stat().st_mode) == 0o600, "the socket is ours alone")
 for request in (b"\n", b"status\n", b'{"do":"dance"}\n', b'{"do":"status"\n', b"x" * 300,
-                b'{"do":"status","follow":maybe}\n', b'\0\n'):
+                b'{"do":"status","follow":maybe}\n', b'{"do":"status"} x\n',
+                b'{"do":"status"}}\n', b'{"do":"status","follow":true}{\n', b'\0\n'):
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(10)
         s.connect(str(path))

@@ -176,18 +176,25 @@ def writers():
     t.start("--settle", 300)
     t.settled()
 
-    def work(write):
-        for i in range(4 * scale):
+    def work(write, numbers):
+        for i in numbers:
             write(t.photos / "ring" / f"{write.__name__}{i}.jpg", pictures.pop())
 
     kinds = (in_steps, appended, copied, moved, synced, edited, rewritten, sparse, mapped)
     pictures = [t.photograph() for _ in range(4 * scale * len(kinds))]
-    threads = [threading.Thread(target=work, args=(kind,)) for kind in kinds]
+    many = min(4 * scale, 8)
+    threads = [threading.Thread(target=work, args=(kind, range(i, 4 * scale, many)))
+               for kind in kinds for i in range(many)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    t.wait(lambda: all(t.done(path) for path in t.expected()), "all of them are done")
+
+    def all_done():
+        rows = t.rows()
+        return all(rows.get(path, "").startswith("done") for path in t.expected())
+
+    t.wait(all_done, "all of them are done")
     t.settled()
     t.complete()
     rows = t.rows()
@@ -218,8 +225,9 @@ def killed():
             time.sleep(random.uniform(0, 0.02))
         now = t.rows()
         t.kill()
+        after = t.rows()
         lost = [path for path, state in {**known, **now}.items()
-                if state == "done" and t.rows().get(path) != "done"]
+                if state == "done" and after.get(path) != "done"]
         t.check(not lost, f"round {round_}: lost {lost[:3]}")
         known.update(now)
     t.start()
@@ -251,7 +259,69 @@ def rivals():
             t.check(winner.returncode == 0, f"the one ended with {winner.returncode}")
 
 
-tests = (overflow, nested, few_watches, writers, killed, rivals)
+def resident():
+    """Bytes of the daemon's memory."""
+    status = Path(f"/proc/{t.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def descriptors():
+    return len(os.listdir(f"/proc/{t.process.pid}/fd"))
+
+
+def hangups():
+    """SIGHUP by the hundred: no storm of looks, nothing left behind."""
+    fresh()
+    (t.photos / "ring" / "a.jpg").write_bytes(t.photograph())
+    t.start()
+    t.settled()
+    before = memory = most = 0
+    for i in range(40 * scale):
+        if i == 10:
+            memory, most = resident(), descriptors()
+            before = t.status()["rescans"]
+        t.process.send_signal(signal.SIGHUP)
+        time.sleep(random.uniform(0, 0.02))
+    looks = t.settled()["rescans"] - before
+    t.check(1 <= looks <= 40 * scale, f"{looks} looks for {40 * scale} signals")
+    t.check(descriptors() <= most, "no descriptor leaks")
+    t.check(resident() - memory < 2e6, f"no memory leaks: {resident() - memory} bytes")
+    print(f"{40 * scale} signals, {looks} full looks, {resident() - memory:+} bytes")
+    t.complete()
+    t.stop()
+
+
+def asleep():
+    """As after a suspend: nothing runs for a while, then the clock on the wall is far ahead."""
+    fresh()
+    library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+    if not library or "ASAN_OPTIONS" in os.environ:
+        print("no libfaketime: suspend is not tested")
+        return
+    file = t.dir / "now"
+    file.write_text("+0")
+    t.start(env={**os.environ, "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file),
+                 "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                 "NO_FAKE_STAT": "1"})
+    before, most = t.settled(), descriptors()
+    for night in range(scale if scale == 1 else 5):
+        (t.photos / "ring" / f"half{night}.jpg").write_bytes(t.photograph())
+        t.process.send_signal(signal.SIGSTOP)
+        for i in range(50):
+            (t.photos / "ring" / f"{night}.{i}.jpg").write_bytes(t.photograph())
+        time.sleep(min(scale, 30))
+        file.write_text(f"+{8 * (night + 1)}h")
+        t.process.send_signal(signal.SIGCONT)
+        t.wait(lambda: t.status()["done"] >= 51 * (night + 1), "all that came meanwhile is done")
+    status = t.settled()
+    t.check(status["rescans"] == before["rescans"] and descriptors() <= most,
+            f"no storm, no leak: {status}")
+    t.complete()
+    t.stop()
+
+
+tests = (overflow, nested, few_watches, writers, killed, rivals, hangups,
+         asleep)
 for test in [test for test in tests if not sys.argv[4:] or test.__name__ in sys.argv[4:]]:
     start = time.monotonic()
     test()

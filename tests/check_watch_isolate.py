@@ -67,6 +67,7 @@ def kill_decoders():
 
 
 before = len(os.listdir(f"/proc/{t.process.pid}/fd"))
+memory = []
 killer = threading.Thread(target=kill_decoders)
 killer.start()
 n = 0
@@ -74,6 +75,7 @@ while killed < kills:
     (t.photos / "ring" / f"k{n}.jpg").write_bytes(t.photograph())
     n += 1
     time.sleep(0.02)
+    memory.append(int(field(t.process.pid, "VmRSS")) / 1e3)
 stop.set()
 killer.join()
 status = t.settled()
@@ -82,7 +84,10 @@ lost = [path for path in t.expected() if path not in rows]
 t.check(not lost, f"each has a record: {lost[:3]}")
 quarantined = [path for path in t.expected() if rows[path].startswith("corrupt")]
 t.check(all("killed its decoder twice" in rows[path] for path in quarantined), "and says why")
-print(f"{killed} kills, {n} photographs, {len(quarantined)} in quarantine")
+half = len(memory) // 2
+print(f"{killed} kills, {n} photographs, {len(quarantined)} in quarantine; "
+      f"{max(memory[:half]):.1f} MB in the first half, {max(memory[half:]):.1f} MB in the second")
+t.check(max(memory[half:]) < max(memory[:half]) + 4, "no memory leaks")
 for path in quarantined:  # touched, they are tried again
     os.utime(path)
     with open(path, "r+b"):

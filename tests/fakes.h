@@ -340,10 +340,24 @@ void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
     (void)w, (void)root, (void)name;
 }
 
-int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, const char *below, size_t *gone,
+                      struct firn_error *err)
 {
-    (void)w, (void)root, (void)err;
+    (void)w, (void)root, (void)below, (void)err;
     *gone = 0;
+    return 0;
+}
+
+bool firn_writer_is_flat(struct firn_writer *w, uint32_t root)
+{
+    (void)w, (void)root;
+    return false;
+}
+
+size_t firn_writer_renumbers(struct firn_writer *w, const char *root, const char *const *classes,
+                             size_t n_classes, size_t *which, size_t *was)
+{
+    (void)w, (void)root, (void)classes, (void)n_classes, (void)which, (void)was;
     return 0;
 }
 

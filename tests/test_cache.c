@@ -248,7 +248,7 @@ static void test_gone(void)
     CHECK_INT(test_root(w, &root, &err), 0);
     for (unsigned id = 0; id < 10; id++)
         CHECK_INT(test_add(w, id, root, &err), 0);
-    CHECK_INT(firn_writer_sweep(w, root, &gone, &err), 0);
+    CHECK_INT(firn_writer_sweep(w, root, "", &gone, &err), 0);
     CHECK_INT(gone, 0); /* what was added is there */
     CHECK_INT(firn_writer_close(w, &err), 0);
 
@@ -261,9 +261,9 @@ static void test_gone(void)
         else
             firn_writer_meet(w, root, name);
     }
-    CHECK_INT(firn_writer_sweep(w, root + 1, &gone, &err), 0);
+    CHECK_INT(firn_writer_sweep(w, root + 1, "", &gone, &err), 0);
     CHECK_INT(gone, 0);
-    CHECK_INT(firn_writer_sweep(w, root, &gone, &err), 0);
+    CHECK_INT(firn_writer_sweep(w, root, "", &gone, &err), 0);
     CHECK_INT(gone, 1);
     CHECK_INT(firn_writer_close(w, &err), 0);
     struct firn_cache *c = open_reader(dir);

@@ -37,9 +37,10 @@ void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
     met++;
 }
 
-int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, const char *below, size_t *gone,
+                      struct firn_error *err)
 {
-    (void)w, (void)root, (void)err;
+    (void)w, (void)root, (void)below, (void)err;
     sweeps++;
     *gone = gone_next;
     gone_next = 0;

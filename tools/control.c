@@ -193,9 +193,9 @@ static void read_request(struct firn_control *c, struct firn_client *client)
     int used = 0;
     sscanf(rest, ", \"follow\" : true %n", &used);
     client->following = used > 0;
-    char brace[2] = "";
-    sscanf(rest + used, "%1[}]", brace);
-    if (!end || !*brace) {
+    int closed = 0;
+    sscanf(rest + used, "} %n", &closed);
+    if (!end || !closed || rest[used + closed]) {
         strcpy(request, "?");
     }
     snprintf(client->line, sizeof(client->line), "%s", request); /* for those who follow */

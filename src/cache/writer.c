@@ -106,12 +106,20 @@ void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
     pthread_mutex_unlock(&w->mutex);
 }
 
-void firn_writer_walk(struct firn_writer *w, uint32_t root)
+/* In a root, and there in the sub-directory `below`, or anywhere when that is "". */
+static bool lies_below(const struct firn_entry *e, uint32_t root, const char *below, size_t n)
+{
+    return e->root == root &&
+           (n == 0 || (e->name_size > n && e->name[n] == '/' && memcmp(e->name, below, n) == 0));
+}
+
+void firn_writer_walk(struct firn_writer *w, uint32_t root, const char *below)
 {
     struct firn_index *index = &w->loaded.index;
+    size_t n = strlen(below);
     pthread_mutex_lock(&w->mutex);
     for (size_t i = 0; i < index->n_entry; i++)
-        if (index->entry[i].root == root)
+        if (lies_below(index->entry + i, root, below, n))
             index->entry[i].met = false;
     pthread_mutex_unlock(&w->mutex);
 }
@@ -134,12 +142,14 @@ int firn_writer_gone(struct firn_writer *w, uint32_t root, const char *name,
     return result;
 }
 
-static int sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+static int sweep(struct firn_writer *w, uint32_t root, const char *below, size_t *gone,
+                 struct firn_error *err)
 {
     struct firn_index *index = &w->loaded.index;
+    size_t n = strlen(below);
     for (size_t i = 0; i < index->n_entry; i++) {
         struct firn_entry *e = index->entry + i;
-        if (e->root != root || e->met || e->state == FIRN_GONE)
+        if (!lies_below(e, root, below, n) || e->met || e->state == FIRN_GONE)
             continue;
         int result = mark_gone(w, e, err);
         if (result != 0)
@@ -149,11 +159,12 @@ static int sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn
     return 0;
 }
 
-int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err)
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, const char *below, size_t *gone,
+                      struct firn_error *err)
 {
     *gone = 0;
     pthread_mutex_lock(&w->mutex);
-    int result = sweep(w, root, gone, err);
+    int result = sweep(w, root, below, gone, err);
     pthread_mutex_unlock(&w->mutex);
     return result;
 }
@@ -232,6 +243,46 @@ bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *i
     bool known = *id < w->loaded.index.n_root;
     pthread_mutex_unlock(&w->mutex);
     return known;
+}
+
+bool firn_writer_is_flat(struct firn_writer *w, uint32_t root)
+{
+    const struct firn_index *index = &w->loaded.index;
+    bool flat = false;
+    pthread_mutex_lock(&w->mutex);
+    for (size_t i = 0; i < index->n_entry && !flat; i++)
+        flat = index->entry[i].root == root && index->entry[i].state != FIRN_GONE &&
+               !strchr(index->entry[i].name, '/');
+    pthread_mutex_unlock(&w->mutex);
+    return flat;
+}
+
+/* Merges two sorted lists. */
+static size_t renumbers(const struct firn_root *old, const char *const *classes, size_t n,
+                        size_t *which, size_t *was)
+{
+    size_t found = 0;
+    for (size_t i = 0, k = 0; i < old->n_classes && k < n;) {
+        int order = strcmp(old->classes[i], classes[k]);
+        if (order == 0 && i != k && found++ == 0) {
+            *which = k;
+            *was = i;
+        }
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return found;
+}
+
+size_t firn_writer_renumbers(struct firn_writer *w, const char *root, const char *const *classes,
+                             size_t n_classes, size_t *which, size_t *was)
+{
+    const struct firn_index *index = &w->loaded.index;
+    pthread_mutex_lock(&w->mutex);
+    uint32_t i = find_root(index, root);
+    size_t n = i < index->n_root ? renumbers(index->root + i, classes, n_classes, which, was) : 0;
+    pthread_mutex_unlock(&w->mutex);
+    return n;
 }
 
 int firn_writer_root(struct firn_writer *w, const char *root, const char *const *classes,

@@ -47,6 +47,16 @@ int firn_writer_root(struct firn_writer *w, const char *root, const char *const 
 /** True, and *id, when the cache knows the root: what it says of its classes stays as it is. */
 bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *id);
 
+/** True when a photograph that is not gone lies directly in this root, in no sub-directory. */
+bool firn_writer_is_flat(struct firn_writer *w, uint32_t root);
+
+/**
+ * How many classes of a root that is declared (else: 0) would have another number among `classes`;
+ * *which: the first of them, *was: its number so far.
+ */
+size_t firn_writer_renumbers(struct firn_writer *w, const char *root, const char *const *classes,
+                             size_t n_classes, size_t *which, size_t *was);
+
 /** What the cache knows of a photograph before it is read. */
 enum firn_known {
     FIRN_UNKNOWN,      /**< never seen, changed since, or skipped last time: work */
@@ -60,15 +70,16 @@ enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const ch
 void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name);
 
 /**
- * After a complete walk of a root: the photographs of the ledger that were neither asked about,
- * met nor added since the cache was opened, or firn_writer_walk(), are gone. *gone: how many were
- * so marked. Each keeps its feature until the cache is compacted, and is done again without work
- * when it comes back.
+ * After a complete walk of a root, or of its sub-directory `below` ("": all of it): the photographs
+ * of the ledger there that were neither asked about, met nor added since the cache was opened, or
+ * firn_writer_walk(), are gone. *gone: how many were so marked. Each keeps its feature until the
+ * cache is compacted, and is done again without work when it comes back.
  */
-int firn_writer_sweep(struct firn_writer *w, uint32_t root, size_t *gone, struct firn_error *err);
+int firn_writer_sweep(struct firn_writer *w, uint32_t root, const char *below, size_t *gone,
+                      struct firn_error *err);
 
-/** A walk of this root begins anew: nothing of it has been met. */
-void firn_writer_walk(struct firn_writer *w, uint32_t root);
+/** A walk of this root, or of its sub-directory, begins anew: nothing of it has been met. */
+void firn_writer_walk(struct firn_writer *w, uint32_t root, const char *below);
 
 /** One photograph is gone, as firn_writer_sweep() says it of many. */
 int firn_writer_gone(struct firn_writer *w, uint32_t root, const char *name,

@@ -26,6 +26,7 @@ struct firn_roots {
     char **file;            /**< [n_files] absolute names of the files given by name */
     size_t n_files;
     uint32_t files_id;      /**< the root "" of these and of a list */
+    bool hold;              /**< for whoever opens the cache: see firn_classes_hold() */
 };
 
 /**

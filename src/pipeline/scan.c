@@ -60,7 +60,7 @@ static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_
     size_t gone = 0;
     if (!s->complete || s->met == 0 || firn_board_halted(s->config->offer.board))
         return 0;
-    int status = firn_writer_sweep(s->config->offer.writer, root->id, &gone, err);
+    int status = firn_writer_sweep(s->config->offer.writer, root->id, "", &gone, err);
     if (gone)
         firn_board_tell(s->config->offer.board, 0, NULL,
                         "%.400s: %zu photographs of earlier runs are gone; their features are kept "

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -17,12 +18,16 @@
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "pipeline/classes.h"
 #include "pipeline/imagefolder.h"
 #include "watch/ignore.h"
 #include "watch/watcher_state.h"
 
 /* A file that was touched so lately may be growing: it goes through the settle table. */
 #define FRESH_NS 2000000000
+
+/* A class that comes moves all behind it: copying a tree must not fill the log. */
+#define SHIFTED_NS 600000000000
 
 /* Full looks that nobody waits for leave at least this much of the time to others. */
 #define REST_NS 1000000000
@@ -45,16 +50,18 @@ void firn_finder_ask_all(struct firn_watcher *w, bool hurry)
     pthread_cond_signal(&w->work);
 }
 
-void firn_finder_ask(struct firn_watcher *w, size_t root, const char *path)
+void firn_finder_ask(struct firn_watcher *w, size_t root, const char *path, bool moved)
 {
     if (w->all)
         return;
     for (size_t i = 0; i < w->n_jobs; i++)
-        if (w->job[i].root == root && strcmp(w->job[i].path, path) == 0)
+        if (w->job[i].root == root && strcmp(w->job[i].path, path) == 0) {
+            w->job[i].moved |= moved;
             return;
+        }
     char *copy = w->n_jobs < FIRN_WATCH_JOBS ? strdup(path) : NULL;
     if (copy)
-        w->job[w->n_jobs++] = (struct firn_watch_job){root, copy};
+        w->job[w->n_jobs++] = (struct firn_watch_job){root, copy, moved};
     else
         w->all = true;
     pthread_cond_signal(&w->work);
@@ -207,6 +214,36 @@ static bool is_bare_mount_point(const struct firn_watch_root *known, const struc
            before->n_classes > 0 && now->n_classes == 0;
 }
 
+/* Says what is unusual about a root's classes, and declares them when they are others. */
+static void declare(struct firn_watcher *w, size_t i, struct firn_scan_root *fresh)
+{
+    struct firn_writer *writer = w->config->writer;
+    struct firn_error err;
+    char news[1024];
+    if (same_classes(&w->config->roots->root[i], fresh))
+        return;
+    if (firn_classes_shift(fresh, writer, news) &&
+        (!w->root[i].shifted || firn_now_ns() - w->root[i].shifted > SHIFTED_NS)) {
+        firn_watcher_say(w, "%s", news);
+        w->root[i].shifted = firn_now_ns();
+    }
+    if (firn_writer_root(writer, fresh->path, (const char *const *)fresh->classes,
+                         fresh->n_classes, &fresh->id, &err) != 0)
+        firn_watcher_say(w, "%s", err.text);
+}
+
+static bool hold(struct firn_watcher *w, size_t i, struct firn_scan_root *fresh)
+{
+    char sub[NAME_MAX + 1];
+    bool held = firn_classes_hold(fresh, w->config->writer, sub);
+    if (held && !w->root[i].held)
+        firn_watcher_say(w, "%.500s: has photographs, and now also the sub-directory %.100s: what "
+                            "is in sub-directories is left out. To make them classes, move the "
+                            "photographs into them, or stop this and run firn extract once",
+                         fresh->path, sub);
+    return held;
+}
+
 /* Brings a root's classes up to date. True when it is there; *whole: all of it must be walked. */
 static bool refresh(struct firn_watcher *w, size_t i, bool *whole)
 {
@@ -223,10 +260,9 @@ static bool refresh(struct firn_watcher *w, size_t i, bool *whole)
         firn_dirs_add(w->dirs, i, root->path);
     there = there && firn_root_list(&fresh, root, &err) == 0 &&
             !is_bare_mount_point(known, &st, root, &fresh);
-    if (there && !same_classes(root, &fresh) &&
-        firn_writer_root(w->config->writer, fresh.path, (const char *const *)fresh.classes,
-                         fresh.n_classes, &fresh.id, &err) != 0)
-        firn_watcher_say(w, "%s", err.text);
+    bool held = there && hold(w, i, &fresh);
+    if (there)
+        declare(w, i, &fresh);
     pthread_mutex_lock(&w->mutex);
     set_missing(w, i, !there);
     if (there) {
@@ -236,35 +272,53 @@ static bool refresh(struct firn_watcher *w, size_t i, bool *whole)
         bool flat = root->n_classes == 0;
         *whole |= !known->seen || known->flat != flat;
         *known = (struct firn_watch_root){.dev = st.st_dev, .ino = st.st_ino, .seen = true,
-                                          .flat = flat, .remote = is_remote(root->path)};
+                                          .flat = flat, .held = held, .shifted = known->shifted,
+                                          .remote = is_remote(root->path)};
     }
     pthread_mutex_unlock(&w->mutex);
     firn_root_clear(&fresh);
     return there;
 }
 
-/*
- * What the ledger knows and a complete walk has not met is gone. A root that holds nothing at all
- * is more likely a disk that is not mounted.
- */
-static void sweep(const struct look *l, uint64_t seen_before)
+/* What the ledger knows below a directory and a complete walk of that has not met is gone. */
+static void sweep(const struct look *l, const char *below)
 {
     struct firn_writer *writer = l->w->config->writer;
     const struct firn_scan_root *root = &l->w->config->roots->root[l->root];
     struct firn_error err;
     size_t gone = 0;
-    if (!l->complete || l->seen == seen_before || stopped(l))
+    if (!l->complete || stopped(l))
         return;
-    int status = firn_writer_sweep(writer, root->id, &gone, &err);
+    int status = firn_writer_sweep(writer, root->id, below, &gone, &err);
     if (gone && !status)
         status = firn_writer_commit(writer, &err);
     if (gone)
-        firn_watcher_say(l->w, "%.700s: %zu photographs are gone", root->path, gone);
+        firn_watcher_say(l->w, "%.500s%s%.400s: %zu photographs are gone", root->path,
+                         *below ? "/" : "", below, gone);
     if (status)
         firn_watcher_say(l->w, "%s", err.text);
 }
 
-static void look_at(struct look *l, const char *below)
+static bool is_absent(const struct look *l, const char *below)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    const char *root = l->w->config->roots->root[l->root].path;
+    return snprintf(path, sizeof path, "%s/%s", root, below) < (int)sizeof path &&
+           lstat(path, &st) != 0 && errno == ENOENT;
+}
+
+/* A directory was moved away; the root it was in is there. Another may be in its place. */
+static void look_for_moved(struct look *l, const char *below)
+{
+    firn_writer_walk(l->w->config->writer, l->w->config->roots->root[l->root].id, below);
+    l->whole = l->complete = true;
+    if (!is_absent(l, below))
+        walk(l, below);
+    sweep(l, below);
+}
+
+static void look_at(struct look *l, const char *below, bool moved)
 {
     struct firn_watcher *w = l->w;
     bool whole = !*below;
@@ -274,18 +328,21 @@ static void look_at(struct look *l, const char *below)
     const struct firn_scan_root *root = &w->config->roots->root[l->root];
     l->whole = l->complete = whole;
     if (whole)
-        firn_writer_walk(w->config->writer, root->id);
+        firn_writer_walk(w->config->writer, root->id, "");
     if (w->root[l->root].flat) {
         if (whole)
             walk(l, NULL);
     } else if (whole) {
         for (size_t i = 0; i < root->n_classes && !stopped(l); i++)
             walk(l, root->classes[i]);
+    } else if (moved) {
+        look_for_moved(l, below);
     } else {
         walk(l, below);
     }
-    if (whole)
-        sweep(l, seen_before);
+    /* A root that holds nothing at all is more likely a disk that is not mounted. */
+    if (whole && l->seen > seen_before)
+        sweep(l, "");
 }
 
 /* ---- the thread ---- */
@@ -297,7 +354,7 @@ static void look_at_all(struct firn_watcher *w)
     int64_t began = firn_now_ns();
     firn_dirs_recount(w->dirs);
     for (look.root = 0; look.root < w->config->roots->n && !stopped(&look); look.root++)
-        look_at(&look, "");
+        look_at(&look, "", false);
     firn_dirs_count(w->dirs, &counts);
     pthread_mutex_lock(&w->mutex);
     int64_t now = firn_now_ns(), period = w->config->rescan_ns;
@@ -362,7 +419,7 @@ void *firn_finder_run(void *user)
             rest_until = now + (rest > REST_NS ? rest : REST_NS);
         } else if (job.path) {
             struct look look = {.w = w, .root = job.root};
-            look_at(&look, job.path);
+            look_at(&look, job.path, job.moved);
             free(job.path);
         }
     }

@@ -70,8 +70,9 @@ static void on_directory(struct firn_watcher *w, size_t root, const char *path, 
     bool top = strchr(path + name, '/') == NULL;
     if (mask & (IN_DELETE | IN_MOVED_FROM))
         firn_dirs_remove(w->dirs, path);
-    if (top || mask & (IN_CREATE | IN_MOVED_TO))
-        firn_finder_ask(w, root, path + name);
+    /* What is deleted was told of file by file; what is moved is not. */
+    if (top || mask & (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM))
+        firn_finder_ask(w, root, path + name, mask & IN_MOVED_FROM);
 }
 
 /*
@@ -95,7 +96,7 @@ static void on_link(struct firn_watcher *w, size_t root, const char *path, size_
     if (!S_ISLNK(st.st_mode) || stat(path, &st) != 0)
         return;
     if (S_ISDIR(st.st_mode))
-        firn_finder_ask(w, root, path + name);
+        firn_finder_ask(w, root, path + name, false);
     else if (photograph)
         firn_watcher_note(w, root, path, name);
 }
@@ -149,7 +150,7 @@ static void on_event(struct firn_watcher *w, const struct inotify_event *event)
             on_entry(w, root, path, event);
         else if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) &&
                  is_about_root(w, root, path))
-            firn_finder_ask(w, root, "");
+            firn_finder_ask(w, root, "", false);
     }
     if (event->mask & IN_IGNORED)
         firn_dirs_forget(w->dirs, event->wd);
@@ -189,7 +190,7 @@ static void check_roots(struct firn_watcher *w)
             continue;
         if (there ? known->missing || st.st_dev != known->dev || st.st_ino != known->ino
                   : !known->missing)
-            firn_finder_ask(w, i, "");
+            firn_finder_ask(w, i, "", false);
     }
 }
 
@@ -200,6 +201,12 @@ static void commit(struct firn_watcher *w)
     w->commit_due = INT64_MAX;
     if (firn_writer_commit(w->config->writer, &err) != 0)
         firn_watcher_say(w, "%s", err.text);
+    pthread_mutex_lock(&w->mutex);
+    for (size_t i = 0; i < w->config->roots->n; i++)
+        if (w->root[i].held &&
+            !firn_writer_is_flat(w->config->writer, w->config->roots->root[i].id))
+            firn_finder_ask(w, i, "", false); /* its photographs are in the classes now */
+    pthread_mutex_unlock(&w->mutex);
 }
 
 static int64_t least(int64_t a, int64_t b)

@@ -18,6 +18,7 @@
 struct firn_watch_job {
     size_t root;
     char *path;
+    bool moved; /**< away: what the ledger has below it is gone if it is not met */
 };
 
 /** What is known of a root besides its classes. */
@@ -27,6 +28,8 @@ struct firn_watch_root {
     bool seen;    /**< the two above mean something */
     bool missing; /**< not there now: wait */
     bool flat;    /**< photographs without classes */
+    bool held;    /**< ... although there are sub-directories; see firn_classes_hold() */
+    int64_t shifted; /**< when it was last said that classes get other numbers */
     bool remote;  /**< others may write where the kernel does not see it */
 };
 
@@ -57,7 +60,7 @@ struct firn_watcher {
 void *firn_finder_run(void *watcher);
 
 /** Wants a directory looked through; when too much is wanted, everything. The mutex is held. */
-void firn_finder_ask(struct firn_watcher *watcher, size_t root, const char *path);
+void firn_finder_ask(struct firn_watcher *watcher, size_t root, const char *path, bool moved);
 void firn_finder_ask_all(struct firn_watcher *watcher, bool hurry);
 
 /** True when this name is none of ours. */
