@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "recipe.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cache/fingerprint.h"
@@ -113,6 +115,18 @@ static int declare(struct firn_writer *writer, const struct firn_extract_options
                             root->n_classes, &root->id, err);
 }
 
+/* Directories of earlier runs that have vanished: unmounted, removed, or moved and named anew. */
+static void tell_absent(struct firn_writer *writer, const struct firn_extract_options *o)
+{
+    size_t n;
+    const char *path;
+    for (uint32_t i = 0; (path = firn_writer_root_path(writer, i, &n)); i++)
+        if (n && access(path, F_OK) != 0 && errno == ENOENT)
+            firn_notice(o, "%.300s: is not there now, but the cache has %zu photographs of it, "
+                        "which are listed and exported; if it was moved, firn compact --forget "
+                        "%.300s %.300s drops them", path, n, path, o->cache);
+}
+
 int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
                       const struct firn_extract_options *o, struct firn_roots *roots,
                       struct firn_writer **writer, struct firn_error *err)
@@ -124,6 +138,8 @@ int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
         firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);
     for (size_t i = 0; i < roots->n && !status; i++)
         status = declare(*writer, o, &roots->root[i], roots->hold, err);
+    if (!status)
+        tell_absent(*writer, o);
     if (!status && (roots->n_files || o->files_from))
         status = firn_writer_root(*writer, "", NULL, 0, &roots->files_id, err);
     return status;

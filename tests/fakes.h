@@ -348,6 +348,12 @@ int firn_writer_sweep(struct firn_writer *w, uint32_t root, const char *below, s
     return 0;
 }
 
+const char *firn_writer_root_path(struct firn_writer *w, uint32_t i, size_t *photographs)
+{
+    (void)w, (void)i, (void)photographs;
+    return NULL;
+}
+
 bool firn_writer_is_flat(struct firn_writer *w, uint32_t root)
 {
     (void)w, (void)root;

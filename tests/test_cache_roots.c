@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** Parts of a cache: what lies in a root, or in one of its directories. */
+#include "cache/upkeep.h"
 #include "cache_util.h"
 
 /* A walk of a sub-directory says nothing of the rest; nor does one name of another like it. */
@@ -43,8 +44,69 @@ static void test_gone_below(void)
     free(dir);
 }
 
+static size_t count(const char *dir, size_t *rows)
+{
+    struct firn_cache_stat stat;
+    struct firn_cache *c = open_reader(dir);
+    firn_cache_stat(c, &stat);
+    firn_cache_close(c);
+    *rows = stat.rows;
+    return stat.records;
+}
+
+/* What only the forgotten root had is dropped, what it shared stays; ids have a gap then. */
+static void test_forget(void)
+{
+    const char *const classes[] = {"ants", "bees"}, *forget[] = {"/old/"};
+    struct firn_upkeep_options options = {.forget = forget, .n_forget = 1};
+    char *dir = test_dir(), name[64];
+    struct firn_error err = {0};
+    struct firn_upkeep done;
+    float feature[DIM];
+    uint32_t old, new, third;
+    size_t rows, n;
+    struct firn_writer *w = open_writer(dir);
+    CHECK_INT(firn_writer_root(w, "/old", classes, 2, &old, &err), 0);
+    CHECK_INT(firn_writer_root(w, "/new", classes, 2, &new, &err), 0);
+    for (unsigned id = 0; id < 20; id++) {
+        struct firn_record r = test_record(id, id < 12 ? old : new, name, feature);
+        CHECK_INT(firn_writer_add(w, &r, &err), 0);
+        r.root = new;
+        if (id < 8) /* in both */
+            CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    }
+    CHECK(strcmp(firn_writer_root_path(w, old, &n), "/old") == 0 && n == 12, "%zu", n);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    CHECK_INT(count(dir, &rows), 28);
+    CHECK_INT(rows, 20);
+
+    CHECK(firn_compact(dir, &options, &done, &err) == 0, "%s", err.text);
+    CHECK_INT(done.forgotten, 12);
+    CHECK_INT(done.gone, 0);
+    CHECK_INT(count(dir, &rows), 16);
+    CHECK_INT(rows, 16);
+    CHECK_INT(firn_compact(dir, &options, &done, &err), -FIRN_NOINPUT); /* it is */
+    CHECK_INT(count(dir, &rows), 16);
+    check_clean(dir);
+
+    w = open_writer(dir);
+    CHECK(*firn_writer_root_path(w, old, &n) == 0 && n == 0, "%zu", n);
+    CHECK(!firn_writer_root_path(w, new + 1, &n), "there are two");
+    CHECK_INT(firn_writer_root(w, "/third", classes, 2, &third, &err), 0);
+    struct firn_record r = test_record(3, third, name, feature);
+    CHECK_INT(firn_writer_known(w, old, name, r.size, r.mtime_ns, r.ctime_ns), FIRN_UNKNOWN);
+    CHECK_INT(firn_writer_known(w, new, name, r.size, r.mtime_ns, r.ctime_ns), FIRN_KNOWN_DONE);
+    CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    CHECK_INT(count(dir, &rows), 17);
+    check_clean(dir);
+    remove_dir(dir);
+    free(dir);
+}
+
 int main(void)
 {
+    test_forget();
     test_gone_below();
     CHECK_DONE();
 }

@@ -16,13 +16,19 @@ static void tell(const char *dir, const struct firn_upkeep *u)
            u->segments_before == 1 ? "" : "s", firn_cli_bytes(after, (double)u->bytes), u->segments,
            u->gone, u->gone == 1 ? "" : "s", u->rows_before - u->rows,
            u->rows_before - u->rows == 1 ? "" : "s");
+    if (u->forgotten) {
+        printf("%s: forgot %zu photograph%s\n", dir, u->forgotten, u->forgotten == 1 ? "" : "s");
+    }
 }
 
 static int compact(const struct firn_verb *verb, int argc, char **argv)
 {
     struct firn_upkeep_options o = {0};
+    struct firn_opt_list forget = {0};
     bool json = false;
     const struct firn_opt opts[] = {
+        {FIRN_OPT_LIST, 0, "forget", "DIR", "drop what it has of DIR, too; may be repeated",
+         &forget, NULL},
         FIRN_OPT_NETWORK(o),
         {FIRN_OPT_FLAG, 0, "json", NULL, "print JSON", &json, NULL},
         {0},
@@ -31,6 +37,8 @@ static int compact(const struct firn_verb *verb, int argc, char **argv)
     if (status != FIRN_CLI_GO) {
         return status;
     }
+    o.forget = forget.item;
+    o.n_forget = forget.n;
     struct firn_upkeep u;
     struct firn_error err = {0};
     if (firn_compact(argv[0], &o, &u, &err)) {
@@ -52,7 +60,8 @@ const struct firn_verb firn_verb_compact = {
     .more = "The old files are removed when the new ones are on disk; a crash at any moment\n"
             "leaves one or the other. Programs that read the cache meanwhile go on reading\n"
             "what they opened. Needs room for a second copy. Rows come to lie in the order of\n"
-            "ImageFolder, in which they are read fastest.\n",
+            "ImageFolder, in which they are read fastest. A directory that was moved is listed\n"
+            "under its old name as well, until that is forgotten.\n",
     .min_args = 1,
     .max_args = 1,
     .run = compact,

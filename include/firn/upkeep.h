@@ -15,6 +15,8 @@ struct firn_upkeep_options {
     bool yes;              /**< firn_repair(): do it, do not only say what is to be done */
     bool requeue;          /**< firn_repair(): lost photographs are listed as skipped afterwards */
     bool allow_network_fs; /**< see firn_extract_options */
+    const char *const *forget; /**< firn_compact(): directories of which nothing is kept */
+    size_t n_forget;
     firn_finding_fn *on_finding; /**< firn_repair(): each damaged place */
     /** firn_repair(): a photograph whose feature is lost; firn_merge(): one that conflicts. */
     void (*on_photograph)(void *user, const char *path, const char *what);
@@ -25,6 +27,7 @@ struct firn_upkeep_options {
 struct firn_upkeep {
     size_t photographs;     /**< ledger entries written */
     size_t gone;            /**< photographs dropped because they are gone */
+    size_t forgotten;       /**< ... because of options->forget */
     size_t rows_before, rows; /**< features stored */
     size_t lost;            /**< photographs whose feature is lost */
     size_t conflicts;       /**< photographs about which caches do not agree */
@@ -38,7 +41,8 @@ struct firn_upkeep {
  * the features that only they had; then the old segments are removed. At any moment before, also
  * after a power cut, the old ones are whole and count. Readers that have the cache open keep their
  * snapshot. FIRN_DATA: something is damaged, to be repaired first; FIRN_IO: among others when there
- * is no room for a second copy. A cache with nothing to drop is left as it is.
+ * is no room for a second copy; FIRN_NOINPUT: a directory to forget that the cache does not know.
+ * A cache with nothing to drop is left as it is.
  */
 int firn_compact(const char *dir, const struct firn_upkeep_options *options,
                  struct firn_upkeep *result, struct firn_error *err);

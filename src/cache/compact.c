@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "firn/upkeep.h"
 
+#include <stdio.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cache/copy.h"
@@ -11,12 +13,75 @@
  * it; that is what is left when it has been. */
 enum { GAPS_WORTH = 3 * FIRN_PAGE };
 
-static bool is_not_gone(void *user, size_t i, struct firn_entry *entry)
+/* What is left out. */
+struct choice {
+    struct firn_upkeep *result;
+    const bool *forget; /* [roots] */
+    size_t n_root;
+};
+
+static bool is_kept(void *user, size_t i, struct firn_entry *entry)
 {
-    struct firn_upkeep *result = user;
+    struct choice *choice = user;
     (void)i;
-    result->gone += entry->state == FIRN_GONE;
-    return entry->state != FIRN_GONE;
+    bool forgotten = entry->root < choice->n_root && choice->forget[entry->root];
+    choice->result->gone += entry->state == FIRN_GONE;
+    choice->result->forgotten += entry->state != FIRN_GONE && forgotten;
+    return entry->state != FIRN_GONE && !forgotten;
+}
+
+/* As roots are called: without a slash at the end. */
+static bool is_called(const struct firn_root *root, const char *name)
+{
+    size_t n = strlen(name);
+    while (n > 1 && name[n - 1] == '/')
+        n--;
+    return root->path && strlen(root->path) == n && memcmp(root->path, name, n) == 0;
+}
+
+/* What a name leads to; of one that leads nowhere any more, what it says. NULL: memory is out. */
+static char *lead(const char *name)
+{
+    char *real = realpath(name, NULL), *here = NULL, *path = NULL;
+    if (real || *name == '/')
+        return real ? real : strdup(name);
+    here = getcwd(NULL, 0);
+    if (here && asprintf(&path, "%s/%s", here, name) < 0)
+        path = NULL;
+    free(here);
+    return path;
+}
+
+/* Finds the roots to forget, by the name that was given or by what it leads to. */
+static int choose(const struct firn_index *index, const struct firn_upkeep_options *o, bool *forget,
+                  struct firn_error *err)
+{
+    for (size_t i = 0; i < o->n_forget; i++) {
+        char *real = lead(o->forget[i]);
+        bool found = false;
+        for (size_t k = 0; k < index->n_root; k++)
+            if (real && (is_called(index->root + k, o->forget[i]) ||
+                         is_called(index->root + k, real)))
+                forget[k] = found = true;
+        free(real);
+        if (!real)
+            return firn_fail_nomem(err, "the name of a root");
+        if (!found)
+            return firn_fail(err, FIRN_NOINPUT, "%s: this cache has nothing of such a directory; "
+                             "firn ls -a shows what it has", o->forget[i]);
+    }
+    return 0;
+}
+
+/* The writer knows nothing of them any more: neither declares them again nor misses a feature. */
+static void forget_roots(struct firn_index *index, const bool *forget)
+{
+    for (size_t i = 0; i < index->n_entry; i++)
+        if (index->entry[i].root < index->n_root && forget[index->entry[i].root])
+            index->entry[i].state = FIRN_GONE;
+    for (size_t i = 0; i < index->n_root; i++)
+        if (forget[i])
+            firn_root_fini(index->root + i);
 }
 
 /* Rows that a photograph needs which is not gone. */
@@ -84,10 +149,12 @@ int firn_upkeep_count_after(const char *dir, struct firn_upkeep *result, struct 
     return status;
 }
 
-static int rewrite(struct firn_writer *w, const struct firn_cache *cache,
+static int rewrite(struct firn_writer *w, const struct firn_cache *cache, const bool *forget,
                    struct firn_upkeep *result, struct firn_error *err)
 {
-    struct firn_copy copy = {.from = cache, .to = w, .choose = is_not_gone, .user = result};
+    struct choice choice = {result, forget, w->loaded.index.n_root};
+    struct firn_copy copy = {.from = cache, .to = w, .choose = is_kept, .user = &choice};
+    forget_roots(&w->loaded.index, forget);
     for (size_t i = 0; i < w->loaded.n_segment; i++)
         w->loaded.segment[i].old = true;
     int status = firn_writer_copy_facts(w, err);
@@ -99,8 +166,8 @@ static int rewrite(struct firn_writer *w, const struct firn_cache *cache,
     return status == 0 ? firn_writer_let_go(w, err) : status;
 }
 
-static int compact(struct firn_writer *w, const char *dir, struct firn_upkeep *result,
-                   struct firn_error *err)
+static int compact(struct firn_writer *w, const char *dir, const struct firn_upkeep_options *o,
+                   struct firn_upkeep *result, struct firn_error *err)
 {
     struct firn_cache *cache;
     struct firn_cache_stat stat;
@@ -110,16 +177,22 @@ static int compact(struct firn_writer *w, const char *dir, struct firn_upkeep *r
     firn_cache_stat(cache, &stat);
     firn_upkeep_count(cache, result, true);
     size_t needed = needed_rows(firn_cache_loaded(cache), err);
-    bool nothing = stat.gone == 0 && needed == stat.rows &&
+    bool nothing = stat.gone == 0 && o->n_forget == 0 && needed == stat.rows &&
                    stat.segments <= 1 + stat.bytes / w->segment_bytes &&
                    gaps(firn_cache_loaded(cache)) <=
                        GAPS_WORTH * stat.segments + stat.bytes / 64;
+    bool *forget = calloc(w->loaded.index.n_root + 1, sizeof *forget);
     if (needed == SIZE_MAX)
         status = -FIRN_NOMEM;
+    else if (!forget)
+        status = firn_fail_nomem(err, "a list of roots");
+    else if ((status = choose(&w->loaded.index, o, forget, err)) != 0)
+        firn_fail_in(err, status, "%s", dir);
     else if (stat.lost_segments)
         status = firn_fail(err, FIRN_DATA, "%s: a segment is missing; run firn repair first", dir);
     else if (!nothing && (status = check_room(dir, stat.bytes + (16 << 20), err)) == 0)
-        status = rewrite(w, cache, result, err);
+        status = rewrite(w, cache, forget, result, err);
+    free(forget);
     firn_cache_close(cache);
     return status;
 }
@@ -134,8 +207,9 @@ static int check_whole(const char *dir, struct firn_error *err)
                                             "before, then firn repair", dir);
 }
 
-int firn_compact_with(const char *dir, const struct firn_writer_settings *settings,
-                      struct firn_upkeep *result, struct firn_error *err)
+static int open_and_compact(const char *dir, const struct firn_writer_settings *settings,
+                            const struct firn_upkeep_options *options, struct firn_upkeep *result,
+                            struct firn_error *err)
 {
     struct firn_writer *w;
     memset(result, 0, sizeof *result);
@@ -144,15 +218,21 @@ int firn_compact_with(const char *dir, const struct firn_writer_settings *settin
         status = firn_writer_open_upkeep(&w, dir, settings, err);
     if (status != 0)
         return status;
-    status = compact(w, dir, result, err);
+    status = compact(w, dir, options, result, err);
     int closed = firn_writer_close(w, status ? NULL : err);
     status = status ? status : closed;
     return status ? status : firn_upkeep_count_after(dir, result, err);
+}
+
+int firn_compact_with(const char *dir, const struct firn_writer_settings *settings,
+                      struct firn_upkeep *result, struct firn_error *err)
+{
+    return open_and_compact(dir, settings, &(struct firn_upkeep_options){0}, result, err);
 }
 
 int firn_compact(const char *dir, const struct firn_upkeep_options *options,
                  struct firn_upkeep *result, struct firn_error *err)
 {
     struct firn_writer_settings settings = {.allow_network = options->allow_network_fs};
-    return firn_compact_with(dir, &settings, result, err);
+    return open_and_compact(dir, &settings, options, result, err);
 }

@@ -245,6 +245,20 @@ bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *i
     return known;
 }
 
+const char *firn_writer_root_path(struct firn_writer *w, uint32_t i, size_t *photographs)
+{
+    const struct firn_index *index = &w->loaded.index;
+    const char *path = NULL;
+    *photographs = 0;
+    pthread_mutex_lock(&w->mutex);
+    if (i < index->n_root)
+        path = index->root[i].path ? index->root[i].path : "";
+    for (size_t k = 0; path && *path && k < index->n_entry; k++)
+        *photographs += index->entry[k].root == i && index->entry[k].state != FIRN_GONE;
+    pthread_mutex_unlock(&w->mutex);
+    return path;
+}
+
 bool firn_writer_is_flat(struct firn_writer *w, uint32_t root)
 {
     const struct firn_index *index = &w->loaded.index;

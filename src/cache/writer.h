@@ -47,6 +47,12 @@ int firn_writer_root(struct firn_writer *w, const char *root, const char *const 
 /** True, and *id, when the cache knows the root: what it says of its classes stays as it is. */
 bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *id);
 
+/**
+ * Root number i: its path (the writer's), NULL behind the last, "" for files given by name or where
+ * there is none. *photographs: how many of it are not gone.
+ */
+const char *firn_writer_root_path(struct firn_writer *w, uint32_t i, size_t *photographs);
+
 /** True when a photograph that is not gone lies directly in this root, in no sub-directory. */
 bool firn_writer_is_flat(struct firn_writer *w, uint32_t root);
 

@@ -7,6 +7,17 @@ try firn compact cache
 try firn compact cache
 try firn verify cache
 firn ls --all cache | grep -c done
+# A directory that is moved is known by both names until the old one is forgotten.
+quiet samples old 1
+quiet extract -o moving old
+mv old new
+# shellcheck disable=SC2086 # options
+firn extract -m $model $small -o moving new 2>&1 | grep 'not there now'
+try firn compact --forget other moving
+try firn compact --forget old/ moving
+try firn ls moving
+try firn verify moving
+try extract -o moving new
 # Two halves and a third cache that overlaps.
 quiet extract -o a photos/circle/circle-01.jpg photos/square/square-02.jpg
 quiet extract -o b photos/square/square-02.jpg photos/ring/ring-02.jpg
