@@ -110,10 +110,70 @@ def configuration():
     t.settled()
     t.check(not {"no.jpg", "never.jpg"} & {Path(p).name for p in t.rows()}, "what is excluded")
     t.run("stop", t.cache)
+    again(file)
     for line in ("modle = x", "ac-only = maybe", "settle = none", "what"):
         file.write_text(line + "\n")
         t.run("watch", "--config", file, expect=78)
     t.run("watch", "--config", t.dir / "missing.conf", expect=66)
+
+
+def again(file):
+    """SIGHUP reads the file again: what can change does, what cannot is named, nothing is lost."""
+    other, lines = t.dir / "more", [f"model = {MODEL[1]}", "resize = 36", "crop = 32"]
+    other.mkdir()
+    (other / "plain.jpg").write_bytes(t.photograph())
+
+    def write(*more):
+        file.write_text("\n".join([*lines, f"directory = {t.photos}", *more]) + "\n")
+
+    def hangup(words):
+        t.log.write_text("")
+        t.process.send_signal(signal.SIGHUP)
+        t.wait(lambda: words in t.log.read_text(), words)
+        return t.settled()
+
+    write("exclude = late*")
+    with open(t.log, "wb") as log:
+        t.process = subprocess.Popen([t.firn, "watch", "--config", file, "-o", t.cache],
+                                     stdin=subprocess.DEVNULL, stderr=log)
+    t.wait(lambda: t.status(quiet=True), "it is ready")
+    late = t.photos / "ring" / "late.jpg"
+    late.write_bytes(t.photograph())
+    first = t.settled()
+    status = hangup("was read again")
+    t.check(status["started"] == first["started"] and "goes by it" not in t.log.read_text(),
+            "nothing has changed")
+    write(f"directory = {other}", "rescan = 600", "log = json")
+    t.run("pause", t.cache)
+    t.process.send_signal(signal.SIGHUP)
+    t.wait(lambda: t.log.read_text().count('"message":"the configuration'), "in JSON from now on")
+    t.check(t.status()["state"] == "paused", f"it was paused: {t.status()}")
+    t.run("resume", t.cache)
+    t.wait(lambda: t.done(late) and t.done(other / "plain.jpg"), "another root, other patterns")
+    t.check(0 < t.status()["next_rescan"] - time.time() <= 600, "another period")
+    after = other / "after.jpg"
+    after.write_bytes(t.photograph())
+    t.wait(lambda: t.done(after), "the new root is watched")
+    lines[0] = "model = untrained:resnet34"
+    write("store = f16")
+    hangup("model, store: cannot change")
+    t.check(len(t.rows()) == len([*t.photos.rglob("*.jpg")]) + 2, "a root that is not watched "
+            "any more is not forgotten")
+    lines[0] = f"model = {MODEL[1]}"
+    write(f"directory = {t.dir / 'nowhere'}")
+    hangup("the configuration stays as it was")
+    write("settle = never")
+    hangup(f"{file}: stays as it was")
+    one = t.photos / "ring" / "one.jpg"
+    one.write_bytes(t.photograph())
+    t.wait(lambda: t.done(one), "it goes on as before")
+    descriptors = len(os.listdir(f"/proc/{t.process.pid}/fd"))
+    for i in range(10):
+        write(f"settle = {100 + i}")
+        hangup("goes by it")
+    t.check(len(os.listdir(f"/proc/{t.process.pid}/fd")) <= descriptors, "no descriptor leaks")
+    t.stop()
+    t.run("verify", "-q", t.cache)
 
 
 def weak_machines():

@@ -11,58 +11,55 @@
 struct reading {
     const struct firn_verb *verb;
     const struct firn_opt *opts;
-    struct firn_opt_list *arguments;
+    struct firn_config *config;
     int status;
 };
 
-static int add_argument(struct reading *r, char *value)
+/** A copy that stays. */
+static const char *keep(struct firn_config *c, const char *value)
 {
-    if (r->arguments->n == FIRN_OPT_LIST_MOST) {
-        free(value);
-        return firn_cli_usage(r->verb, "more than %d directories", FIRN_OPT_LIST_MOST);
+    char **more = realloc(c->text, (c->n + 1) * sizeof(*more));
+    if (!more) {
+        return NULL;
     }
-    r->arguments->item[r->arguments->n++] = value;
-    return FIRN_CLI_GO;
+    c->text = more;
+    c->text[c->n] = strdup(value);
+    return c->text[c->n] ? c->text[c->n++] : NULL;
 }
 
-/** True when the option's value is the text itself, which has to stay. */
-static bool keeps_text(const struct firn_opt *opts, const char *name)
+static int add_directory(struct reading *r, const char *value)
 {
-    for (; opts->kind; opts++) {
-        if (strcmp(opts->name, name) == 0) {
-            return opts->kind == FIRN_OPT_TEXT || opts->kind == FIRN_OPT_LIST;
-        }
+    struct firn_opt_list *list = &r->config->directories;
+    if (list->n == FIRN_OPT_LIST_MOST) {
+        return firn_cli_usage(r->verb, "more than %d directories", FIRN_OPT_LIST_MOST);
     }
-    return false;
+    list->item[list->n++] = value;
+    return FIRN_CLI_GO;
 }
 
 /** As inih wants it: 0 ends the reading as an error of this line. */
 static int on_line(void *user, const char *section, const char *name, const char *value)
 {
     struct reading *r = user;
-    char *copy = strdup(value);
     (void)section;
     if (r->status != FIRN_CLI_GO) {
-        free(copy);
         return 0;
     }
-    if (!copy) {
+    const char *text = keep(r->config, value);
+    if (!text) {
         r->status = FIRN_NOMEM;
     } else if (strcmp(name, "directory") == 0) {
-        r->status = add_argument(r, copy);
+        r->status = add_directory(r, text);
     } else {
-        r->status = firn_cli_set(r->verb, r->opts, name, copy);
-        if (r->status != FIRN_CLI_GO || !keeps_text(r->opts, name)) {
-            free(copy);
-        }
+        r->status = firn_cli_set(r->verb, r->opts, name, text);
     }
     return r->status == FIRN_CLI_GO;
 }
 
 int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
-                     struct firn_opt_list *arguments)
+                     struct firn_config *config)
 {
-    struct reading r = {verb, opts, arguments, FIRN_CLI_GO};
+    struct reading r = {verb, opts, config, FIRN_CLI_GO};
     int line = ini_parse(path, on_line, &r);
     if (line < 0) {
         firn_cli_warn("%s: cannot be read", path);
@@ -78,12 +75,21 @@ int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, 
 #else
 
 int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
-                     struct firn_opt_list *arguments)
+                     struct firn_config *config)
 {
     (void)opts;
     (void)path;
-    (void)arguments;
+    (void)config;
     return firn_cli_usage(verb, "--config needs inih, which this build is without");
 }
 
 #endif
+
+void firn_config_clear(struct firn_config *config)
+{
+    for (size_t i = 0; i < config->n; i++) {
+        free(config->text[i]);
+    }
+    free(config->text);
+    *config = (struct firn_config){0};
+}

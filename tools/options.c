@@ -239,7 +239,7 @@ static int read_options(const struct firn_verb *verb, const struct firn_opt *opt
     add_table(&t, common);
     opterr = 0;
     for (;;) {
-        int at = optind;
+        int at = optind ? optind : 1;
         optopt = 0;
         int value = getopt_long(argc, argv, t.shorts, t.longs, NULL);
         if (value == -1) {
@@ -266,6 +266,7 @@ static int read_options(const struct firn_verb *verb, const struct firn_opt *opt
 int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, int *argc,
                    char ***argv)
 {
+    optind = 0; /* this may not be the first time */
     int status = read_options(verb, opts, *argc, *argv);
     if (status != FIRN_CLI_GO) {
         return status;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn watch`: the daemon around firn/watch.h: signals, control socket, service manager. */
 #include "cli.h"
-#include "config.h"
 #include "control.h"
-#include "extract_options.h"
 #include "notify.h"
 #include "output.h"
 #include "watch_log.h"
+#include "watch_options.h"
 #include "watch_report.h"
 
 #include <errno.h>
@@ -27,19 +26,13 @@
 /* node_exporter's textfile collector reads four times a minute. */
 #define METRICS_MS 15000
 
-/** What the command line said about the daemon itself. */
-struct manners {
-    struct firn_watch_options watch;
-    struct firn_opt_list exclude, directories;
-    const char *config;
-    const char *metrics_file;
-    int log, priority;
-    bool background;
-};
-
 struct daemon {
-    const struct manners *manners;
-    struct firn_watch *watch;
+    const struct firn_verb *verb;
+    int argc;
+    char **argv;
+    struct firn_watch_args *first, *args; /* of the start; of now */
+    struct firn_watch *watch; /* NULL: could not be started again */
+    int failure;              /* why */
     struct firn_control control;
     const char *cache;
     int signals;
@@ -118,7 +111,7 @@ static void write_metrics(struct daemon *d)
     struct firn_error err;
     firn_watch_status(d->watch, &s);
     char *text = firn_report_metrics(&s);
-    if (text && firn_output_replace(d->manners->metrics_file, text, &err) != 0) {
+    if (text && firn_output_replace(d->args->metrics_file, text, &err) != 0) {
         firn_log(FIRN_LOG_WARNING, NULL, "%s", err.text);
     }
     free(text);
@@ -149,12 +142,84 @@ static void unblock_signals(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static void use_log(const struct firn_watch_args *args)
+{
+    firn_log_use(args->log ? (enum firn_log_form)(args->log - 1) : firn_log_default());
+}
+
+static int start(struct daemon *d, struct firn_watch_args *args, struct firn_error *err)
+{
+    args->watch.extract.on_failure = on_failure;
+    args->watch.extract.on_notice = on_notice;
+    return -firn_watch_start(&d->watch, &args->watch, err);
+}
+
+/**
+ * The watch ends in good order and begins anew with what the configuration says now, or, when that
+ * cannot be, with what it said before. True: with what it says now.
+ */
+static bool start_again(struct daemon *d, struct firn_watch_args *fresh)
+{
+    struct firn_watch_status s;
+    struct firn_error err;
+    firn_watch_status(d->watch, &s);
+    d->failure = -firn_watch_stop(d->watch, &err);
+    d->watch = NULL;
+    bool begun = !d->failure && start(d, fresh, &err) == 0;
+    if (!begun && !d->failure) {
+        firn_log(FIRN_LOG_ERROR, NULL, "%s; the configuration stays as it was", err.text);
+        d->failure = start(d, d->args, &err);
+    }
+    if (d->failure) {
+        firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
+        d->watch = NULL;
+        d->stop = true;
+    } else if (s.state == FIRN_WATCH_PAUSED) {
+        firn_watch_pause(d->watch, true);
+    }
+    return begun;
+}
+
+/** True: the daemon goes by `fresh` from now on. */
+static bool apply(struct daemon *d, struct firn_watch_args *fresh)
+{
+    char fixed[256];
+    bool changed = firn_watch_args_changed(d->args, fresh, fixed);
+    if (fixed[0]) {
+        firn_log(FIRN_LOG_WARNING, NULL, "%s: cannot change while the daemon runs; stop it and "
+                                         "start it again", fixed);
+    }
+    firn_watch_args_keep(fresh, d->first);
+    if (changed && !start_again(d, fresh)) {
+        return false;
+    }
+    if (!changed) {
+        firn_watch_rescan(d->watch);
+    }
+    use_log(fresh);
+    firn_log(FIRN_LOG_INFO, NULL, changed ? "the configuration was read again; goes by it"
+                                          : "the configuration was read again");
+    return true;
+}
+
+/** Without a file of options, or with one that is wrong, only everything is looked through. */
 static void reload(struct daemon *d)
 {
+    struct firn_watch_args *fresh = NULL;
     char text[64];
     snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now_ms() * 1000);
     firn_notify(text);
-    firn_watch_rescan(d->watch);
+    if (!d->first->config) {
+        firn_watch_rescan(d->watch);
+    } else if (firn_watch_args_read(&fresh, d->verb, d->argc, d->argv) != FIRN_CLI_GO) {
+        firn_log(FIRN_LOG_WARNING, NULL, "%s: stays as it was", d->first->config);
+        firn_watch_rescan(d->watch);
+    } else if (apply(d, fresh)) {
+        struct firn_watch_args *old = d->args;
+        d->args = fresh;
+        fresh = old != d->first ? old : NULL;
+    }
+    firn_watch_args_free(fresh);
     firn_notify("READY=1");
 }
 
@@ -186,9 +251,14 @@ static void loop(struct daemon *d)
 {
     int watchdog_ms = firn_notify_watchdog_ms();
     int64_t watchdog = watchdog_ms > 0 ? now_ms() : -1;
-    int64_t metrics = d->manners->metrics_file ? now_ms() : -1, follow = -1;
+    int64_t metrics = 0, follow = -1;
     while (!d->stop) {
         int64_t now = now_ms();
+        if (!d->args->metrics_file) {
+            metrics = -1;
+        } else if (metrics < 0) {
+            metrics = now; /* since the configuration was read again */
+        }
         if (watchdog >= 0 && now >= watchdog) {
             struct firn_watch_status s;
             firn_watch_status(d->watch, &s); /* all its locks can be had */
@@ -225,13 +295,18 @@ static int finish(struct daemon *d)
     struct firn_watch_status s;
     struct firn_error err;
     firn_notify("STOPPING=1");
-    firn_watch_status(d->watch, &s);
     unblock_signals();
-    int status = -firn_watch_stop(d->watch, &err);
+    int status = d->failure;
+    if (d->watch) {
+        firn_watch_status(d->watch, &s);
+        status = -firn_watch_stop(d->watch, &err);
+    }
     firn_control_done(&d->control, "stop");
     firn_control_close(&d->control);
     close(d->signals);
-    if (status) {
+    if (d->failure) {
+        firn_log(FIRN_LOG_INFO, NULL, "stopped");
+    } else if (status) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
     } else {
         firn_log(FIRN_LOG_INFO, NULL, "stopped; %llu photographs done, %llu failed",
@@ -244,7 +319,7 @@ static int serve(struct daemon *d)
 {
     struct firn_error err;
     block_signals(d);
-    int status = -firn_watch_start(&d->watch, &d->manners->watch, &err);
+    int status = start(d, d->args, &err);
     if (status) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
         return status;
@@ -270,106 +345,32 @@ static void lower_priority(void)
     syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
 }
 
-/** What is in the file counts less than the command line, so it has to be read first. */
-static const char *find_config(int argc, char **argv)
-{
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--config") == 0) {
-            return argv[i + 1]; /* the last one is NULL */
-        }
-        if (strncmp(argv[i], "--config=", 9) == 0) {
-            return argv[i] + 9;
-        }
-    }
-    return NULL;
-}
-
-#define OWN_OPTIONS 24
-
-/** Those that extract does not have. */
-static void own_options(struct manners *m, struct firn_opt own[OWN_OPTIONS])
-{
-    static const char *const priorities[] = {"low", "normal", NULL};
-    static const char *const logs[] = {"text", "journal", "json", NULL};
-    struct firn_watch_options *w = &m->watch;
-    const struct firn_opt table[] = {
-        {FIRN_OPT_TEXT, 0, "config", "FILE", "take options from FILE, then those given here",
-         &m->config, NULL},
-        {FIRN_OPT_LIST, 'x', "exclude", "PATTERN", "leave out what is called so; may be repeated",
-         &m->exclude, NULL},
-        {FIRN_OPT_COUNT, 0, "settle", "MS", "a file must look the same so long [100]",
-         &w->settle_ms, NULL},
-        {FIRN_OPT_COUNT, 0, "rescan", "SECONDS", "look through everything so often [3600]",
-         &w->rescan_seconds, NULL},
-        {FIRN_OPT_COUNT, 0, "poll", "SECONDS", "the same where watching fails [60]",
-         &w->poll_seconds, NULL},
-        {FIRN_OPT_COUNT, 0, "watch-limit", "N", "directories to watch [half of the system's limit]",
-         &w->watch_limit, NULL},
-        {FIRN_OPT_COUNT, 0, "idle-unload", "SECONDS", "idle so long: give memory back [60]",
-         &w->idle_unload_seconds, NULL},
-        {FIRN_OPT_FLAG, 0, "isolate", NULL, "decode in processes that can do nothing else",
-         &w->isolate, NULL},
-        {FIRN_OPT_COUNT, 0, "decode-limit", "SECONDS", "isolated: for one photograph [30]",
-         &w->decode_seconds, NULL},
-        {FIRN_OPT_COUNT, 0, "cpu-limit", "PERCENT", "of one core, on average [no limit]",
-         &w->cpu_percent, NULL},
-        {FIRN_OPT_TEXT, 0, "only-between", "TIMES", "compute only then: 22:00-06:00 [always]",
-         &w->only_between, NULL},
-        {FIRN_OPT_FLAG, 0, "ac-only", NULL, "compute nothing on battery", &w->ac_only, NULL},
-        {FIRN_OPT_COUNT, 0, "max-pressure", "PERCENT", "wait while memory or disks are short [no]",
-         &w->max_pressure, NULL},
-        {FIRN_OPT_CHOICE, 0, "priority", "HOW", "low or normal, for processor and disk [low]",
-         &m->priority, priorities},
-        {FIRN_OPT_FLAG, 'B', "background", NULL, "detach when it is ready", &m->background, NULL},
-        {FIRN_OPT_CHOICE, 0, "log", "FORM", "text, journal or json [what stderr is]", &m->log,
-         logs},
-        {FIRN_OPT_TEXT, 0, "metrics-file", "FILE", "write OpenMetrics there every 15 s",
-         &m->metrics_file, NULL},
-        {0},
-    };
-    _Static_assert(sizeof(table) <= OWN_OPTIONS * sizeof(*table), "room for all");
-    memcpy(own, table, sizeof(table));
-}
-
 static int watch(const struct firn_verb *verb, int argc, char **argv)
 {
-    struct manners m = {0};
-    struct firn_watch_options *w = &m.watch;
-    struct firn_extract_args args = {
-        .options = {.on_failure = on_failure, .on_notice = on_notice}};
-    struct firn_opt own[OWN_OPTIONS];
-    own_options(&m, own);
-    firn_extract_table(&args, own);
-    const char *config = find_config(argc, argv);
-    int status = config ? firn_config_read(verb, args.table, config, &m.directories) : FIRN_CLI_GO;
-    if (status == FIRN_CLI_GO) {
-        status = firn_extract_parse(verb, &args, argc, argv);
-    }
+    struct firn_watch_args *args;
+    int status = firn_watch_args_read(&args, verb, argc, argv);
     if (status != FIRN_CLI_GO) {
+        firn_watch_args_free(args);
         return status;
     }
-    for (size_t i = 0; i < args.options.n_paths && m.directories.n < FIRN_OPT_LIST_MOST; i++) {
-        m.directories.item[m.directories.n++] = args.options.paths[i];
-    }
-    if (m.directories.n == 0) {
-        return firn_cli_usage(verb, "no directory given");
-    }
-    w->extract = args.options;
-    w->extract.paths = m.directories.item;
-    w->extract.n_paths = m.directories.n;
-    w->exclude = m.exclude.item;
-    w->n_exclude = m.exclude.n;
-    firn_log_use(m.log ? (enum firn_log_form)(m.log - 1) : firn_log_default());
-    int error = m.background ? firn_background() : 0;
+    use_log(args);
+    int error = args->background ? firn_background() : 0;
     if (error) {
         firn_cli_warn("cannot go into the background: %s", strerror(error));
+        firn_watch_args_free(args);
         return FIRN_NOMEM;
     }
-    if (m.priority != 2) {
+    if (args->priority != 2) {
         lower_priority();
     }
-    struct daemon d = {.manners = &m, .cache = args.options.cache};
-    return serve(&d);
+    struct daemon d = {.first = args, .args = args, .verb = verb, .argc = argc, .argv = argv,
+                       .cache = args->watch.extract.cache};
+    status = serve(&d);
+    if (d.args != d.first) {
+        firn_watch_args_free(d.args);
+    }
+    firn_watch_args_free(d.first);
+    return status;
 }
 
 const struct firn_verb firn_verb_watch = {
@@ -378,8 +379,8 @@ const struct firn_verb firn_verb_watch = {
     .summary = "compute what is missing, and go on as photographs arrive",
     .more = "The daemon: takes what extract takes, DIR only being directories, and stays.\n"
             "Runs in the foreground, with its log on stderr, until SIGTERM, SIGINT or\n"
-            "'firn stop CACHE'; SIGHUP looks through everything. Hidden files and those\n"
-            "of unfinished downloads and copies are left out.\n",
+            "'firn stop CACHE'; SIGHUP reads --config again and looks through everything.\n"
+            "Hidden files and those of unfinished downloads and copies are left out.\n",
     .min_args = 0,
     .max_args = -1,
     .run = watch,
