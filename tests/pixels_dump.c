@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * Decodes the files that are named on stdin, one a line, and writes for each one byte (0, or the
- * firn_code of the refusal, whose text goes to stderr) and, after a 0, the crop.
+ * firn_code of the refusal, whose text goes to stderr) and, after a 0, the crop of each view.
  *
- *   pixels_dump RESIZE CROP [LEVEL [whole] [turn] [fast]] < list > crops
+ *   pixels_dump RESIZE CROP [LEVEL [whole] [turn] [fast] [views VIEWS]] < list > crops
  *
  * LEVEL caps the instruction set; "whole" decodes also what the crop does not need, "turn" turns by
- * EXIF, "fast" decodes large JPEGs at a fraction of their size.
+ * EXIF, "fast" decodes large JPEGs at a fraction of their size, VIEWS are as in firn extract.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,33 +65,35 @@ static void tell_peak(void)
         fclose(status);
 }
 
-static bool said(int argc, char **argv, const char *word)
+static int said(int argc, char **argv, const char *word)
 {
     for (int i = 4; i < argc; i++)
         if (strcmp(argv[i], word) == 0)
-            return true;
-    return false;
+            return i;
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
     const int level = argc < 3 ? -1 : firn_cpu_choose(argc > 3 ? argv[3] : NULL);
     if (level < 0) {
-        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole] [turn] [fast]] < list > crops\n",
-                argv[0]);
+        fprintf(stderr, "usage: %s RESIZE CROP [LEVEL [whole] [turn] [fast] [views VIEWS]] "
+                "< list > crops\n", argv[0]);
         return 2;
     }
-    const struct firn_image_spec spec = {
+    struct firn_image_spec spec = {
         .resize = atoi(argv[1]), .crop = atoi(argv[2]),
         .turn = said(argc, argv, "turn"), .fast = said(argc, argv, "fast")};
     struct firn_error err = {0};
     struct firn_decoder *decoder;
-    if (firn_decoder_create(&decoder, &spec, &err)) {
+    const int views = said(argc, argv, "views");
+    if (firn_views_parse(&spec.views, views ? argv[views + 1] : NULL, &err) ||
+        firn_decoder_create(&decoder, &spec, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 2;
     }
     firn_decoder_tune(decoder, (enum firn_cpu)level, !said(argc, argv, "whole"));
-    const size_t rgb_size = (size_t)spec.crop * spec.crop * 3;
+    const size_t rgb_size = (size_t)firn_views_count(&spec.views) * spec.crop * spec.crop * 3;
     uint8_t *rgb = malloc(rgb_size);
     char path[4096];
     int rc = rgb ? 0 : 1;

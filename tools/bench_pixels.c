@@ -27,7 +27,7 @@ static int measure(const struct firn_bench *b, const char *path, struct measure 
     *m = (struct measure){.best = 1e9};
     while (m->runs < 3 || firn_bench_now() < end) {
         double start = firn_bench_now();
-        int result = firn_preview(path, &spec, rgb, &m->info, err);
+        int result = firn_preview(path, &spec, rgb, &m->info, NULL, err);
         if (result) {
             return result;
         }
@@ -113,7 +113,8 @@ static struct mean own_mean(void)
     size_t kept = 0;
     for (size_t i = 0; i < found.n; i++) {
         struct firn_image_info best = {.decode_ns = INT64_MAX / 2}, info;
-        for (int run = 0; run < 3 && !firn_preview(found.path[i], &spec, rgb, &info, NULL); run++) {
+        const char *path = found.path[i];
+        for (int run = 0; run < 3 && !firn_preview(path, &spec, rgb, &info, NULL, NULL); run++) {
             best = info.decode_ns + info.resize_ns < best.decode_ns + best.resize_ns ? info : best;
         }
         if (!best.format) {

@@ -79,7 +79,7 @@ static int make(const char *image, const char *path, const struct firn_image_spe
         firn_cli_warn("out of memory");
         return FIRN_NOMEM;
     }
-    int result = firn_preview(image, spec, rgb, &info, &err);
+    int result = firn_preview(image, spec, rgb, &info, NULL, &err);
     if (result == 0) {
         result = write_ppm(path, rgb, spec->crop, &err);
     }

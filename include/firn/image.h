@@ -8,14 +8,46 @@
 
 #include "firn/error.h"
 
+/** Which crops are made of a photograph. */
+enum firn_view_kind {
+    FIRN_VIEWS_CENTER = 0, /**< CenterCrop */
+    FIRN_VIEWS_FLIP,       /**< CenterCrop, and its mirror image */
+    FIRN_VIEWS_FIVE,       /**< FiveCrop: top left, top right, bottom left, bottom right, centre */
+    FIRN_VIEWS_TEN,        /**< TenCrop: these, and the same five of the mirrored photograph */
+    FIRN_VIEWS_RANDOM      /**< RandomResizedCrop and RandomHorizontalFlip, `count` times */
+};
+
+/** The most views of a photograph. */
+#define FIRN_MAX_VIEWS 64
+
+/** All zero is the centre crop alone. */
+struct firn_views {
+    enum firn_view_kind kind;
+    int count;     /**< how many; 0 means 1 */
+    uint64_t seed; /**< of random views */
+};
+
 /**
- * How a photograph becomes a crop: torchvision's Resize(resize) and CenterCrop(crop) via Pillow.
+ * Reads "center", "flip", "five", "ten" or "random:K[:SEED]" (seed 0 when it is not said); NULL is
+ * "center". FIRN_USAGE.
+ */
+int firn_views_parse(struct firn_views *views, const char *text, struct firn_error *err);
+
+static inline int firn_views_count(const struct firn_views *views)
+{
+    return views->count > 0 ? views->count : 1;
+}
+
+/**
+ * How a photograph becomes crops: torchvision's Resize(resize) and CenterCrop(crop) via Pillow, or
+ * the other views of torchvision.
  */
 struct firn_image_spec {
-    int resize; /**< length of the shorter side after resizing, pixels */
-    int crop;   /**< side of the square centre crop, pixels */
+    int resize; /**< length of the shorter side after resizing, pixels; not for random views */
+    int crop;   /**< side of the square crop, pixels */
     bool turn;  /**< turn photographs as their EXIF orientation says; torchvision ignores it */
     bool fast;  /**< decode JPEGs at 1/2, 1/4 or 1/8 where that is still large enough: inexact */
+    struct firn_views views;
 };
 
 /** What was found in the file. */
@@ -28,11 +60,26 @@ struct firn_image_info {
     int64_t decode_ns, resize_ns; /**< what it took, on the clock */
 };
 
+/** Where a view comes from. */
+struct firn_view {
+    int x, y, width, height; /**< the rectangle that is cut out, pixels */
+    bool resized;  /**< true: of the resized photograph; false: of itself, and resized then */
+    bool mirrored; /**< left and right are exchanged at last */
+};
+
 /**
- * Reads and decodes one file; `rgb` has room for crop * crop * 3 bytes, rows from the top, R G B.
+ * View `number` (from 0) of a photograph of width x height pixels (turned already, where the
+ * specification turns) whose file has these contents (BLAKE2b-256; random views depend on them).
+ */
+void firn_view_at(const struct firn_image_spec *spec, const uint8_t content[32], int width,
+                  int height, int number, struct firn_view *view);
+
+/**
+ * Reads and decodes one file; `rgb` has room for crop * crop * 3 bytes a view, rows from the top,
+ * R G B, view after view. `content` (may be NULL) becomes the BLAKE2b-256 of the file.
  * FIRN_NOINPUT: unreadable; FIRN_DATA: not a photograph or corrupt.
  */
 int firn_preview(const char *path, const struct firn_image_spec *spec, uint8_t *rgb,
-                 struct firn_image_info *info, struct firn_error *err);
+                 struct firn_image_info *info, uint8_t content[32], struct firn_error *err);
 
 #endif

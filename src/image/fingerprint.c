@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "image/probes.h"
+#include "image/views.h"
 
 /* Down-scaling of the probes with both passes at work, and a crop of odd difference. */
 static const struct firn_image_spec probe_spec = {.resize = 28, .crop = 25};
@@ -46,8 +47,10 @@ int firn_image_fingerprint(const struct firn_image_spec *spec, struct firn_finge
 {
     struct firn_decoder *decoder;
     uint8_t digest[FIRN_HASH_SIZE];
-    char probe[17], *part = fp->part[FIRN_PART_PREPROCESS];
-    int rc = firn_decoder_create(&decoder, spec->fast ? &fast_probe_spec : &probe_spec, err);
+    char probe[17], views[64], *part = fp->part[FIRN_PART_PREPROCESS];
+    int rc = firn_views_check(spec, err);
+    if (!rc)
+        rc = firn_decoder_create(&decoder, spec->fast ? &fast_probe_spec : &probe_spec, err);
     if (rc)
         return rc;
     rc = hash_probes(decoder, spec->fast ? fast_probe_spec.crop : probe_spec.crop, digest, err);
@@ -55,10 +58,11 @@ int firn_image_fingerprint(const struct firn_image_spec *spec, struct firn_finge
     if (rc)
         return rc;
     firn_hex(digest, 8, probe);
+    firn_views_text(&spec->views, views, sizeof views);
     snprintf(part, sizeof fp->part[0],
              "resize=%d crop=%d filter=pillow-bilinear color=rgb mean=0.485,0.456,0.406 "
-             "std=0.229,0.224,0.225 exif=%s decode=%s views=center probe=%s",
+             "std=0.229,0.224,0.225 exif=%s decode=%s views=%s probe=%s",
              spec->resize, spec->crop, spec->turn ? "apply" : "ignore",
-             spec->fast ? "fast" : "exact", probe);
+             spec->fast ? "fast" : "exact", views, probe);
     return 0;
 }

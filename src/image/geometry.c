@@ -28,6 +28,7 @@ static void center(struct firn_axis *a, int crop)
 void firn_geometry_center(struct firn_geometry *g, const struct firn_image_spec *spec, int width,
                           int height)
 {
+    g->x.from = g->y.from = 0;
     g->x.in = width;
     g->y.in = height;
     g->x.out = width <= height ? spec->resize : longer_side(spec->resize, width, height);

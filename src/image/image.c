@@ -1,24 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/** The way from bytes to crop: type, header, limits, rows, resize. */
+/** The way from bytes to crops: type, header, limits, rows, resize of each view, mirror images. */
 #include "image/image.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "image/codec.h"
 #include "image/geometry.h"
 #include "image/limits.h"
 #include "image/resample.h"
 #include "image/turn.h"
+#include "image/views.h"
+
+/* The resizes of all views of a photograph together stay within the memory of one, but each may
+ * take as much as a photograph of ordinary shape needs. */
+#define LEAST_RESAMPLE_LIMIT ((size_t)2 << 20)
+
+/* A view in the making. */
+struct view {
+    struct firn_geometry geometry;
+    int same;      /* an earlier view that is cut in the same place, or its own number */
+    bool mirrored;
+    struct firn_resampler resampler;
+};
 
 struct firn_decoder {
     struct firn_image_spec spec;
     void *state[FIRN_CODECS]; /* of each format that this build reads */
     struct firn_band turned;  /* the photograph the right way up, where it is not stored so */
-    struct firn_resampler resampler;
     bool partial;
+    int n_views;
+    struct view view[];
 };
 
 int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec *spec,
@@ -29,10 +44,14 @@ int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec 
         spec->crop > FIRN_MAX_SPEC)
         return firn_fail(err, FIRN_USAGE, "resize %d, crop %d: each must be 1 to %d pixels",
                          spec->resize, spec->crop, FIRN_MAX_SPEC);
-    struct firn_decoder *decoder = calloc(1, sizeof *decoder);
+    const int rc = firn_views_check(spec, err), n = firn_views_count(&spec->views);
+    if (rc)
+        return rc;
+    struct firn_decoder *decoder = calloc(1, sizeof *decoder + (size_t)n * sizeof *decoder->view);
     if (!decoder)
         return firn_fail_nomem(err, "an image decoder");
     decoder->spec = *spec;
+    decoder->n_views = n;
     firn_decoder_tune(decoder, firn_cpu_best(), true);
     for (int i = 0; i < FIRN_CODECS; i++)
         if (firn_codec_at(i) && !(decoder->state[i] = firn_codec_at(i)->create())) {
@@ -51,35 +70,111 @@ void firn_decoder_destroy(struct firn_decoder *decoder)
         if (decoder->state[i])
             firn_codec_at(i)->destroy(decoder->state[i]);
     firn_buffer_free(&decoder->turned.memory);
-    firn_resample_free(&decoder->resampler);
+    for (int i = 0; i < decoder->n_views; i++)
+        firn_resample_free(&decoder->view[i].resampler);
     free(decoder);
 }
 
 void firn_decoder_tune(struct firn_decoder *decoder, enum firn_cpu level, bool partial)
 {
-    decoder->resampler.kernels = firn_row_kernels_choose(level);
+    const size_t limit = FIRN_RESAMPLE_LIMIT / (size_t)decoder->n_views;
+    for (int i = 0; i < decoder->n_views; i++) {
+        decoder->view[i].resampler.kernels = firn_row_kernels_choose(level);
+        decoder->view[i].resampler.limit =
+            limit > LEAST_RESAMPLE_LIMIT ? limit : LEAST_RESAMPLE_LIMIT;
+    }
     decoder->partial = partial;
 }
 
-static struct firn_geometry geometry_of(const struct firn_decoder *d,
-                                        const struct firn_image_info *info, bool turned)
+/* Of an earlier view that is cut in the same place, else `number`. */
+static int same_place(const struct firn_decoder *d, int number)
 {
-    struct firn_geometry g;
+    const struct firn_geometry *g = &d->view[number].geometry;
+    for (int i = 0; i < number; i++)
+        if (memcmp(&d->view[i].geometry, g, sizeof *g) == 0)
+            return i;
+    return number;
+}
+
+/* Where all views lie, in the photograph as it comes out of the codec, or turned. */
+static void place_views(struct firn_decoder *d, const struct firn_image_info *info,
+                        const uint8_t content[32], bool turned)
+{
     const int width = (info->width + info->scale - 1) / info->scale;
     const int height = (info->height + info->scale - 1) / info->scale;
     const bool across = turned && firn_turns_across(info->orientation);
-    firn_geometry_center(&g, &d->spec, across ? info->height : info->width,
-                         across ? info->width : info->height);
-    g.x.in = across ? height : width;
-    g.y.in = across ? width : height;
-    return g;
+    for (int i = 0; i < d->n_views; i++) {
+        struct view *v = &d->view[i];
+        v->mirrored = firn_geometry_view(&v->geometry, &d->spec, content,
+                                         across ? info->height : info->width,
+                                         across ? info->width : info->height, i);
+        if (info->scale > 1) {
+            v->geometry.x.in = across ? height : width;
+            v->geometry.y.in = across ? width : height;
+        }
+        v->same = same_place(d, i);
+    }
+}
+
+static size_t view_bytes(const struct firn_decoder *d)
+{
+    return (size_t)d->spec.crop * (size_t)d->spec.crop * 3;
+}
+
+/* Begins all resizes; *window is what they need together. */
+static int begin_views(struct firn_decoder *d, uint8_t *rgb, struct firn_window *window,
+                       struct firn_error *err)
+{
+    int rc = 0;
+    for (int i = 0; i < d->n_views && !rc; i++) {
+        struct view *v = &d->view[i];
+        if (v->same != i)
+            continue;
+        rc = firn_resample_begin(&v->resampler, &v->geometry, rgb + (size_t)i * view_bytes(d),
+                                 d->spec.crop, err);
+        if (rc)
+            break;
+        const struct firn_window w = firn_resample_window(&v->resampler);
+        if (i == 0)
+            *window = w;
+        window->x0 = w.x0 < window->x0 ? w.x0 : window->x0;
+        window->y0 = w.y0 < window->y0 ? w.y0 : window->y0;
+        window->x1 = w.x1 > window->x1 ? w.x1 : window->x1;
+        window->y1 = w.y1 > window->y1 ? w.y1 : window->y1;
+    }
+    return rc;
+}
+
+static void mirror(uint8_t *rgb, int side)
+{
+    for (int y = 0; y < side; y++, rgb += (size_t)side * 3)
+        for (int left = 0, right = side - 1; left < right; left++, right--) {
+            uint8_t pixel[3];
+            memcpy(pixel, rgb + left * 3, 3);
+            memcpy(rgb + left * 3, rgb + right * 3, 3);
+            memcpy(rgb + right * 3, pixel, 3);
+        }
+}
+
+/* Copies come first, while their originals are not mirrored. */
+static void finish_views(const struct firn_decoder *d, uint8_t *rgb)
+{
+    const size_t bytes = view_bytes(d);
+    for (int i = 0; i < d->n_views; i++)
+        if (d->view[i].same != i)
+            memcpy(rgb + (size_t)i * bytes, rgb + (size_t)d->view[i].same * bytes, bytes);
+    for (int i = 0; i < d->n_views; i++)
+        if (d->view[i].mirrored)
+            mirror(rgb + (size_t)i * bytes, d->spec.crop);
 }
 
 static void resize_rows(struct firn_decoder *d, const struct firn_rows *rows,
                         struct firn_image_info *info)
 {
     const int64_t start = firn_now_ns();
-    firn_resample_rows(&d->resampler, rows);
+    for (int i = 0; i < d->n_views; i++)
+        if (d->view[i].same == i)
+            firn_resample_rows(&d->view[i].resampler, rows);
     info->resize_ns += firn_now_ns() - start;
 }
 
@@ -106,18 +201,21 @@ static int decode_rows(struct firn_decoder *d, const struct firn_codec *codec, v
 
 /* Turning exchanges the two passes of the resize, so the whole photograph is turned first. */
 static int decode_turned(struct firn_decoder *d, const struct firn_codec *codec, void *state,
-                         const struct firn_source *source, const struct firn_geometry *g,
-                         struct firn_image_info *info, struct firn_error *err)
+                         const struct firn_source *source, struct firn_image_info *info,
+                         struct firn_error *err)
 {
     const bool across = firn_turns_across(info->orientation);
-    const struct firn_window all = {0, across ? g->y.in : g->x.in, 0, across ? g->x.in : g->y.in};
-    int rc = firn_turn_need(&d->turned, info->orientation, all.x1, all.y1, err);
+    const int width = (info->width + info->scale - 1) / info->scale;
+    const int height = (info->height + info->scale - 1) / info->scale;
+    const struct firn_window all = {0, width, 0, height};
+    int rc = firn_turn_need(&d->turned, info->orientation, width, height, err);
     if (!rc)
         rc = decode_rows(d, codec, state, source, &all, true, info, err);
     if (rc)
         return rc;
     const uint8_t *pixels = firn_band_row(&d->turned, 0);
-    resize_rows(d, &(struct firn_rows){pixels, d->turned.stride, 0, 0, g->y.in}, info);
+    resize_rows(d, &(struct firn_rows){pixels, d->turned.stride, 0, 0, across ? width : height},
+                info);
     return 0;
 }
 
@@ -125,18 +223,25 @@ static int decode(struct firn_decoder *d, const struct firn_codec *codec, void *
                   const struct firn_source *source, uint8_t *rgb, struct firn_image_info *info,
                   struct firn_error *err)
 {
+    struct firn_window window = {0};
+    uint8_t content[FIRN_HASH_SIZE] = {0};
     int rc = codec->open(state, source, info, err);
     if (rc)
         return rc;
+    if (d->spec.views.kind == FIRN_VIEWS_RANDOM)
+        firn_hash(source->bytes, source->size, content);
     const bool turned = d->spec.turn && info->orientation != 1;
-    const struct firn_geometry geometry = geometry_of(d, info, turned);
-    rc = firn_resample_begin(&d->resampler, &geometry, rgb, d->spec.crop, err);
+    place_views(d, info, content, turned);
+    rc = begin_views(d, rgb, &window, err);
     if (rc)
         return rc;
-    const struct firn_window window = firn_resample_window(&d->resampler);
-    rc = turned ? decode_turned(d, codec, state, source, &geometry, info, err)
+    rc = turned ? decode_turned(d, codec, state, source, info, err)
                 : decode_rows(d, codec, state, source, &window, false, info, err);
-    return rc ? rc : codec->finish(state, info, err);
+    if (!rc)
+        rc = codec->finish(state, info, err);
+    if (!rc)
+        finish_views(d, rgb);
+    return rc;
 }
 
 int firn_decode(struct firn_decoder *decoder, const uint8_t *bytes, size_t size, uint8_t *rgb,

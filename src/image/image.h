@@ -26,10 +26,10 @@ void firn_decoder_destroy(struct firn_decoder *decoder);
 void firn_decoder_tune(struct firn_decoder *decoder, enum firn_cpu level, bool partial);
 
 /**
- * Decodes `bytes`, resizes and crops into `rgb` (crop * crop * 3); `info` may be NULL. Bytes are
- * untrusted: any input ends in a crop or in a failure, in bounded time and memory. The text of a
- * failure is the reason alone; the caller knows the name. FIRN_DATA: corrupt (the same bytes will
- * fail again); FIRN_CONFIG: refused by a limit; FIRN_NOMEM.
+ * Decodes `bytes`, resizes and crops into `rgb` (crop * crop * 3 for each view, one behind
+ * another); `info` may be NULL. Bytes are untrusted: any input ends in crops or in a failure, in
+ * bounded time and memory. The text of a failure is the reason alone; the caller knows the name.
+ * FIRN_DATA: corrupt (the same bytes will fail again); FIRN_CONFIG: refused by a limit; FIRN_NOMEM.
  */
 int firn_decode(struct firn_decoder *decoder, const uint8_t *bytes, size_t size, uint8_t *rgb,
                 struct firn_image_info *info, struct firn_error *err);

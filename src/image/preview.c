@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/limits.h"
@@ -66,7 +67,7 @@ static int decode_bytes(const char *path, const struct firn_image_spec *spec, co
 }
 
 int firn_preview(const char *path, const struct firn_image_spec *spec, uint8_t *rgb,
-                 struct firn_image_info *info, struct firn_error *err)
+                 struct firn_image_info *info, uint8_t content[32], struct firn_error *err)
 {
     struct firn_error own;
     struct stat st;
@@ -78,6 +79,8 @@ int firn_preview(const char *path, const struct firn_image_spec *spec, uint8_t *
     uint8_t *bytes = firn_alloc(size, 1);
     int rc = bytes ? read_file(fd, path, bytes, &size, err) : firn_fail_nomem(err, path);
     close(fd);
+    if (!rc && content)
+        firn_hash(bytes, size, content);
     if (!rc)
         rc = decode_bytes(path, spec, bytes, size, rgb, info, err);
     firn_free(bytes);

@@ -27,9 +27,6 @@
 /* Rows that go through the horizontal pass together. */
 #define BATCH 16
 
-/* Above any sane request: a 65500-pixel side down to one pixel still fits. */
-#define MEMORY_LIMIT ((size_t)128 << 20)
-
 static double triangle(double x)
 {
     x = fabs(x);
@@ -70,7 +67,7 @@ static struct firn_span weigh(const struct firn_axis *a, int i, double *w, int32
         const double part = sum != 0.0 ? w[t] / sum : w[t];
         fixed[t] = (int32_t)(0.5 + part * (1 << FIRN_WEIGHT_BITS));
     }
-    return trim(fixed, (struct firn_span){first, end - first});
+    return trim(fixed, (struct firn_span){a->from + first, end - first});
 }
 
 static void pair_up(struct firn_taps *taps)
@@ -83,19 +80,19 @@ static void pair_up(struct firn_taps *taps)
     }
 }
 
-static int make_taps(struct firn_taps *taps, const struct firn_axis *a, struct firn_buffer *memory,
-                     struct firn_buffer *scratch, struct firn_error *err)
+static int make_taps(struct firn_resampler *r, struct firn_taps *taps, const struct firn_axis *a,
+                     struct firn_buffer *memory, struct firn_error *err)
 {
     const double scale = (double)a->in / a->out;
     const size_t longest = (size_t)ceil(scale < 1.0 ? 1.0 : scale) * 2 + 1;
     const size_t stride = (longest + 3) / 4 * 4;
     const size_t weights = (size_t)a->count * stride * sizeof(int32_t);
     const size_t spans = (size_t)a->count * sizeof(struct firn_span);
-    if (weights > MEMORY_LIMIT)
+    if (weights > r->limit)
         return firn_fail(err, FIRN_CONFIG, "resizing %d to %d pixels needs too many weights",
                          a->in, a->out);
     char *bytes = firn_buffer_need(memory, 2 * weights + spans);
-    double *w = firn_buffer_need(scratch, longest * sizeof(double));
+    double *w = firn_buffer_need(&r->scratch, longest * sizeof(double));
     if (!bytes || !w)
         return firn_fail_nomem(err, "the weights of a resize");
     taps->count = a->count;
@@ -127,7 +124,7 @@ static int make_ring(struct firn_resampler *r, struct firn_error *err)
     r->slots = r->y.stride + BATCH;
     r->pitch = ((size_t)r->x.count * 3 + FIRN_ROW_SLACK + FIRN_ALIGN - 1) / FIRN_ALIGN * FIRN_ALIGN;
     const size_t bytes = r->slots * r->pitch;
-    if (bytes > MEMORY_LIMIT)
+    if (bytes > r->limit)
         return firn_fail(err, FIRN_CONFIG, "resizing %d to %d rows needs too much memory",
                          r->geometry.y.in, r->geometry.y.out);
     r->ring = firn_buffer_need(&r->ring_memory, bytes);
@@ -139,9 +136,10 @@ int firn_resample_begin(struct firn_resampler *r, const struct firn_geometry *g,
                         int crop, struct firn_error *err)
 {
     r->geometry = *g;
-    int rc = make_taps(&r->x, &g->x, &r->x_memory, &r->scratch, err);
+    r->limit = r->limit ? r->limit : FIRN_RESAMPLE_LIMIT;
+    int rc = make_taps(r, &r->x, &g->x, &r->x_memory, err);
     if (!rc)
-        rc = make_taps(&r->y, &g->y, &r->y_memory, &r->scratch, err);
+        rc = make_taps(r, &r->y, &g->y, &r->y_memory, err);
     if (!rc)
         rc = make_ring(r, err);
     if (rc)

@@ -25,9 +25,13 @@ struct firn_window {
     int y0, y1; /**< rows y0 <= y < y1 */
 };
 
+/** Above any sane request: a 65500-pixel side down to one pixel still fits. */
+#define FIRN_RESAMPLE_LIMIT ((size_t)128 << 20)
+
 /** One crop in the making, with its memory. All zero is one that has not begun. */
 struct firn_resampler {
     const struct firn_row_kernels *kernels; /**< set by the owner before the first begin */
+    size_t limit; /**< bytes of either of its large memories; 0: FIRN_RESAMPLE_LIMIT */
     struct firn_geometry geometry;
     struct firn_taps x, y;
     struct firn_buffer x_memory, y_memory, scratch, row_memory, ring_memory;

@@ -29,11 +29,11 @@ static const struct {
     {"WebP", "RIFF\x40\0\0\0WEBPVP8 ", 16},
 };
 
-static struct firn_decoder *make(bool turn, bool fast, bool partial)
+static struct firn_decoder *make(bool turn, bool fast, bool partial, const char *views)
 {
-    const struct firn_image_spec spec = {CROP + 3, CROP, turn, fast};
+    struct firn_image_spec spec = {.resize = CROP + 3, .crop = CROP, .turn = turn, .fast = fast};
     struct firn_decoder *decoder;
-    if (firn_decoder_create(&decoder, &spec, NULL))
+    if (firn_views_parse(&spec.views, views, NULL) || firn_decoder_create(&decoder, &spec, NULL))
         abort();
     firn_decoder_tune(decoder, firn_cpu_best(), partial);
     return decoder;
@@ -58,16 +58,16 @@ static uint8_t *own_copy(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct firn_decoder *plain, *whole, *other;
-    uint8_t rgb[CROP * CROP * 3], same[CROP * CROP * 3];
+    static uint8_t rgb[10 * CROP * CROP * 3], same[3 * CROP * CROP * 3];
     if (!plain) {
-        plain = make(false, false, true);
-        whole = make(false, false, false);
-        other = make(true, true, true);
+        plain = make(false, false, true, "random:3");
+        whole = make(false, false, false, "random:3");
+        other = make(true, true, true, "ten");
     }
     uint8_t *bytes = own_copy(data, size);
     const int rc = firn_decode(plain, bytes, size, rgb, NULL, NULL);
     if (firn_decode(whole, bytes, size, same, NULL, NULL) != rc ||
-        (!rc && memcmp(rgb, same, sizeof rgb)))
+        (!rc && memcmp(rgb, same, sizeof same)))
         abort();
     firn_decode(other, bytes, size, rgb, NULL, NULL);
     free(bytes);
