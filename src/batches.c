@@ -267,6 +267,7 @@ static int prepare(struct batches *x, struct firn_error *err)
     struct firn_bn_setup setup = {
         .model = o->model, .cpu = o->cpu, .resize = o->resize, .crop = o->crop,
         .threads = o->threads, .turn = o->turn, .fast = o->fast, .stop = o->stop};
+    struct firn_views views;
     int status;
     x->photos.on_failure = o->on_failure;
     x->photos.user = o->user;
@@ -274,6 +275,12 @@ static int prepare(struct batches *x, struct firn_error *err)
         return firn_fail(err, FIRN_USAGE, "a model and a cache are needed");
     if (!o->n_paths && !o->files_from)
         return firn_fail(err, FIRN_USAGE, "no photographs are given");
+    if ((status = firn_views_parse(&views, o->views, err)))
+        return status;
+    if (views.kind != FIRN_VIEWS_CENTER)
+        return firn_fail(err, FIRN_USAGE, "--bn %s: batches are made of one centre crop of each "
+                         "photograph; --views %s needs statistics that are fixed", o->bn,
+                         o->views);
     if ((status = firn_line_check(o, err)) || (status = read_mode(x, err)) ||
         (status = firn_bn_photos_list(&x->photos, o->paths, o->n_paths, o->files_from, o->zero,
                                       err)) ||

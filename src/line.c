@@ -57,16 +57,19 @@ static void choose_sizes(struct firn_line *l, const struct firn_extract_options 
 
 /*
  * A photograph's bytes live from read to decode, the rest of it from scan to sink. With a batch
- * in work and another one ready for every worker, the trunk never waits for a decoder.
+ * in work and another one ready for every worker, the trunk never waits for a decoder. A photograph
+ * of many views has as much memory and takes as much time as many photographs, so there are fewer.
  */
 static int allocate(struct firn_line *l, const struct firn_recipe *recipe, size_t budget,
                     struct firn_error *err)
 {
     const struct firn_progress *p = &l->progress;
     size_t threads = (size_t)p->threads, batch = (size_t)p->batch;
+    size_t views = (size_t)firn_views_count(&recipe->spec.views);
     size_t blobs = FIRN_READ_DEPTH + 2 * threads;
-    size_t items = blobs + threads + 2 * threads * batch + FIRN_READ_DEPTH;
-    int status = firn_slab_create(&l->slab, items, recipe->spec.crop,
+    size_t waiting = 2 * threads * batch + 2 * FIRN_READ_DEPTH;
+    size_t items = 3 * threads + (waiting + views - 1) / views;
+    int status = firn_slab_create(&l->slab, items, (int)views, recipe->spec.crop,
                                   firn_trunk_dim(recipe->trunk), err);
     if (!status)
         status = firn_arena_create(&l->arena, blobs, budget, FIRN_READ_LIMIT, err);
@@ -95,7 +98,8 @@ static void configure(struct firn_line *l, const struct firn_recipe *recipe,
         .twins = l->twins, .spec = recipe->spec, .cpu = recipe->cpu};
     l->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = recipe->trunk,
-        .batch = l->progress.batch};
+        .batch = l->progress.batch, .views = firn_views_count(&recipe->spec.views),
+        .crop_bytes = (size_t)recipe->spec.crop * (size_t)recipe->spec.crop * 3};
     l->sink = (struct firn_sink_config){
         .in = r[FIRN_SINK], .out = r[FIRN_SCAN], .board = board, .writer = writer,
         .twins = l->twins, .items = l->slab.count};

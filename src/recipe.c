@@ -20,7 +20,10 @@ void firn_recipe_store(struct firn_fingerprint *fp, enum firn_store store)
              store == FIRN_STORE_F16 ? "f16" : "f32");
 }
 
-/* Statistics that were estimated under another fingerprint are refused, with the difference. */
+/*
+ * Statistics that were estimated under another fingerprint are refused, with the difference. They
+ * come from centre crops and serve all views: the same layers see all of them.
+ */
 static int check_statistics(const struct firn_recipe *r, const struct firn_stats *stats,
                             const char *path, struct firn_error *err)
 {
@@ -28,8 +31,11 @@ static int check_statistics(const struct firn_recipe *r, const struct firn_stats
     char text[700];
     snprintf(theirs.part[FIRN_PART_PREPROCESS], sizeof theirs.part[0], "%s",
              firn_stats_get(stats, "preprocess"));
-    memcpy(ours.part[FIRN_PART_PREPROCESS], r->fingerprint.part[FIRN_PART_PREPROCESS],
-           sizeof ours.part[0]);
+    struct firn_image_spec spec = r->spec;
+    spec.views = (struct firn_views){0};
+    int status = firn_image_fingerprint(&spec, &ours, err);
+    if (status)
+        return status;
     if (firn_fingerprint_brief(&theirs, &ours, "in the statistics", "in this run", text,
                                sizeof text) == 0)
         return 0;
@@ -60,7 +66,9 @@ static int use_model(struct firn_recipe *r, struct firn_model *model,
     r->spec.crop = o->crop ? o->crop : info->crop;
     r->spec.turn = o->turn;
     r->spec.fast = o->fast;
-    int status = firn_image_fingerprint(&r->spec, &r->fingerprint, err);
+    int status = firn_views_parse(&r->spec.views, o->views, err);
+    if (!status)
+        status = firn_image_fingerprint(&r->spec, &r->fingerprint, err);
     if (!status && o->bn && strncmp(o->bn, "batch:", 6) == 0)
         status = firn_fail(err, FIRN_INTERNAL, "batches have no fingerprint without photographs");
     else if (!status && o->bn && strcmp(o->bn, "frozen") != 0)
@@ -131,8 +139,14 @@ int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
                       const struct firn_extract_options *o, struct firn_roots *roots,
                       struct firn_writer **writer, struct firn_error *err)
 {
-    const struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
-    int status = firn_writer_open_with(writer, o->cache, fp, dim, o->store, &settings, err);
+    struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
+    struct firn_views views;
+    *writer = NULL;
+    int status = firn_views_parse(&views, o->views, err);
+    settings.views = firn_views_count(&views);
+    if (!status)
+        status = firn_writer_open_with(writer, o->cache, fp, settings.views * dim, o->store,
+                                       &settings, err);
     char doubt[256];
     for (size_t i = 0; !status && firn_writer_doubt(*writer, i, doubt); i++)
         firn_notice(o, "%.500s: %s; what it held is computed again", o->cache, doubt);

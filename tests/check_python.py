@@ -108,6 +108,28 @@ if torch:
         same(torch.cat([b[1] for b in batches]).numpy(), y, f"labels, {context}")
     halved = firn.TorchDataset(cache, transform=lambda block: block / 2)
     same(halved[3][0].numpy(), X[3] / 2, "transform")
+# Several views of each photograph: a row is a view.
+t.run("extract", *SMALL, "--views", "five", "-o", t.dir / "five", photos, expect=1)
+t.run("export", "-q", t.dir / "five", "-o", t.dir / "five.npz")
+five, views = numpy.load(t.dir / "five.npz"), firn.open(t.dir / "five")
+t.check(len(views) == 240 and views.dim == 512 and views.n_views == 5 and views.center == 4,
+        repr(views))
+same(views.features[:], five["features"], "all views")
+same(views.views, five["views"], "which view")
+same(views.labels, five["labels"], "labels of views")
+t.check(views.paths.tolist() == five["paths"].tolist(), "paths of views")
+same(views.features[views.views == views.center], X, "the centre crops")
+same(views.features[[239, 3, 7, 4, 3]], five["features"][[239, 3, 7, 4, 3]], "some views")
+same(views.feature_of(done[7].content), five["features"][35:40], "all views by content")
+t.check(cache.n_views == 1 and cache.center == 0 and not cache.views.any(), "one view")
+try:
+    views.features[240]
+    t.check(False, "a view too many")
+except IndexError:
+    pass
+told = subprocess.run([example, t.dir / "five"], stdout=subprocess.PIPE, text=True, check=True)
+t.check(": 12 photographs" in told.stdout, told.stdout)
+
 # A snapshot stays while a writer adds.
 (photos / "square" / "more.jpg").write_bytes((photos / "ring" / "ring-02.jpg").read_bytes() + b"x")
 t.run("extract", *SMALL, "-o", t.dir / "cache", photos, expect=1)

@@ -60,7 +60,8 @@ int main(int argc, char **argv)
         double total = 0;
         for (size_t k = 0; k < dim; k++)
             total += sum[c * dim + k];
-        printf("%s: %zu photographs, mean %.6f\n", firn_cache_class(cache, c), count[c],
+        printf("%s: %zu photographs, mean %.6f\n", firn_cache_class(cache, c),
+               count[c] / (size_t)stat.views,
                count[c] ? total / (double)(count[c] * dim) : 0.0);
     }
     if (result != 0)

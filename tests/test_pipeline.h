@@ -82,7 +82,7 @@ static inline void bench_create(struct bench *b, int crop, int dim)
     b->in = firn_ring_create(BENCH_ITEMS, 1);
     b->out = firn_ring_create(BENCH_ITEMS, 1);
     if (!b->in || !b->out || firn_board_create(&b->board, 1, &err) ||
-        firn_slab_create(&b->slab, BENCH_ITEMS, crop, dim, &err))
+        firn_slab_create(&b->slab, BENCH_ITEMS, 1, crop, dim, &err))
         abort();
 }
 

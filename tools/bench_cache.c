@@ -53,11 +53,12 @@ static void read_plainly(const char *dir)
     }
 }
 
-static int read_features(const struct firn_cache *cache, int dim, struct firn_error *err)
+/** `width`: numbers of a photograph, all its views. */
+static int read_features(const struct firn_cache *cache, int width, struct firn_error *err)
 {
     size_t n = firn_cache_count(cache), index[ROWS], held = 0;
     struct firn_photo photo;
-    float *features = calloc(ROWS, (size_t)dim * sizeof(*features));
+    float *features = calloc(ROWS, (size_t)width * sizeof(*features));
     int result = features ? 0 : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     for (size_t i = 0; i < n && result == 0; i++) {
         firn_cache_photo(cache, i, &photo);
@@ -95,7 +96,7 @@ static int measure_once(const char *dir, struct figures *f, struct firn_error *e
     f->bytes = s.bytes;
     f->raw_bytes = s.raw_bytes;
     start = firn_bench_now();
-    result = read_features(cache, s.dim, err);
+    result = read_features(cache, s.views * s.dim, err);
     best(&f->read, start);
     firn_cache_close(cache);
     if (result == 0) {

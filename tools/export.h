@@ -9,12 +9,13 @@
 #include "firn/cache.h"
 #include "output.h"
 
-/** What is to be written: the photographs that have a feature, in ImageFolder's order. */
+/** What is to be written: rows of the photographs that have features, in ImageFolder's order. */
 struct firn_export {
     const struct firn_cache *cache;
-    const size_t *index; /**< of each photograph in the cache */
+    const int64_t *row;  /**< rows of the cache: each is a view of a photograph */
     size_t n;
     int dim;
+    int views;           /**< of each photograph in the cache */
     size_t classes;
     char *fingerprint;   /**< as a JSON object */
 };
@@ -31,8 +32,16 @@ typedef void firn_export_rows_fn(void *user, size_t first, const float *features
 int firn_export_rows(const struct firn_export *e, firn_export_rows_fn *put, void *user,
                      struct firn_error *err);
 
-/** The label of each row, as above. */
-typedef void firn_export_labels_fn(void *user, const int64_t *labels, size_t n);
-void firn_export_labels(const struct firn_export *e, firn_export_labels_fn *put, void *user);
+/** Numbers of `n` rows that follow each other. */
+typedef void firn_export_numbers_fn(void *user, const int64_t *numbers, size_t n);
+
+/** The label of each row. */
+void firn_export_labels(const struct firn_export *e, firn_export_numbers_fn *put, void *user);
+
+/** The view of each row. */
+void firn_export_views(const struct firn_export *e, firn_export_numbers_fn *put, void *user);
+
+/** The photograph of row i of the export, and its view. */
+int firn_export_photo(const struct firn_export *e, size_t i, struct firn_photo *photo);
 
 #endif

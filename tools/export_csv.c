@@ -39,7 +39,7 @@ static void put_rows(void *user, size_t first, const float *features, size_t n)
     struct firn_photo photo;
     char text[32];
     for (size_t i = 0; i < n; i++) {
-        firn_cache_photo(s->e->cache, s->e->index[first + i], &photo);
+        int view = firn_export_photo(s->e, first + i, &photo);
         char *path = firn_photo_path(&photo);
         s->no_memory = s->no_memory || !path;
         put_quoted(s->out, path ? path : "");
@@ -48,6 +48,10 @@ static void put_rows(void *user, size_t first, const float *features, size_t n)
         put_quoted(s->out, photo.class_name ? photo.class_name : "");
         snprintf(text, sizeof(text), ",%d", photo.label);
         put(s->out, text);
+        if (s->e->views > 1) {
+            snprintf(text, sizeof(text), ",%d", view);
+            put(s->out, text);
+        }
         for (int k = 0; k < s->e->dim; k++) {
             snprintf(text, sizeof(text), ",%.9g", (double)*features++);
             put(s->out, text);
@@ -60,7 +64,7 @@ int firn_export_csv(const struct firn_export *e, struct firn_output *out, struct
 {
     struct sink sink = {e, out, false};
     char text[32];
-    put(out, "path,class,label");
+    put(out, e->views > 1 ? "path,class,label,view" : "path,class,label");
     for (int k = 0; k < e->dim; k++) {
         snprintf(text, sizeof(text), ",f%d", k);
         put(out, text);

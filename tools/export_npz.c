@@ -20,10 +20,10 @@ static void put_rows(void *user, size_t first, const float *features, size_t n)
     firn_zip_write(&s->zip, features, n * (size_t)s->dim * sizeof(*features));
 }
 
-static void put_labels(void *user, const int64_t *labels, size_t n)
+static void put_numbers(void *user, const int64_t *numbers, size_t n)
 {
     struct sink *s = user;
-    firn_zip_write(&s->zip, labels, n * sizeof(*labels));
+    firn_zip_write(&s->zip, numbers, n * sizeof(*numbers));
 }
 
 static int put_paths(const struct firn_export *e, struct sink *s, const char *shape)
@@ -35,7 +35,7 @@ static int put_paths(const struct firn_export *e, struct sink *s, const char *sh
             firn_npy_begin_texts(&s->zip, "paths.npy", shape, e->n, width);
         }
         for (size_t i = 0; i < e->n; i++) {
-            firn_cache_photo(e->cache, e->index[i], &photo);
+            firn_export_photo(e, i, &photo);
             char *path = firn_photo_path(&photo);
             if (!path) {
                 return -1;
@@ -83,8 +83,13 @@ int firn_export_npz(const struct firn_export *e, struct firn_output *out, struct
     }
     firn_zip_finish(&s.zip);
     firn_npy_begin(&s.zip, "labels.npy", "<i8", rows, (uint64_t)e->n * sizeof(int64_t));
-    firn_export_labels(e, put_labels, &s);
+    firn_export_labels(e, put_numbers, &s);
     firn_zip_finish(&s.zip);
+    if (e->views > 1) {
+        firn_npy_begin(&s.zip, "views.npy", "<i8", rows, (uint64_t)e->n * sizeof(int64_t));
+        firn_export_views(e, put_numbers, &s);
+        firn_zip_finish(&s.zip);
+    }
     if (put_paths(e, &s, rows)) {
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
     }

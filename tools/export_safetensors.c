@@ -20,10 +20,10 @@ static void put_rows(void *user, size_t first, const float *features, size_t n)
     firn_output_write(s->out, features, n * (size_t)s->dim * sizeof(*features));
 }
 
-static void put_labels(void *user, const int64_t *labels, size_t n)
+static void put_numbers(void *user, const int64_t *numbers, size_t n)
 {
     struct sink *s = user;
-    firn_output_write(s->out, labels, n * sizeof(*labels));
+    firn_output_write(s->out, numbers, n * sizeof(*numbers));
 }
 
 /** The format allows strings only, so the class names are JSON inside a string. */
@@ -49,18 +49,25 @@ int firn_export_safetensors(const struct firn_export *e, struct firn_output *out
 {
     struct firn_json j = {0};
     struct sink sink = {out, e->dim};
-    uint64_t labels = (uint64_t)e->n * sizeof(int64_t);
+    uint64_t labels = (uint64_t)e->n * sizeof(int64_t), numbers = labels;
     uint64_t features = (uint64_t)e->n * (uint64_t)e->dim * sizeof(float);
     firn_json_object(&j, NULL);
     metadata(&j, e);
     /* first: 8-byte numbers stay aligned */
     firn_safetensors_tensor(&j, "labels", "I64", e->n, 0, 0, labels);
-    firn_safetensors_tensor(&j, "features", "F32", e->n, e->dim, labels, labels + features);
+    if (e->views > 1) {
+        numbers += labels;
+        firn_safetensors_tensor(&j, "views", "I64", e->n, 0, labels, numbers);
+    }
+    firn_safetensors_tensor(&j, "features", "F32", e->n, e->dim, numbers, numbers + features);
     firn_json_end_object(&j);
     int result = firn_safetensors_begin(out, &j, err);
     if (result) {
         return result;
     }
-    firn_export_labels(e, put_labels, &sink);
+    firn_export_labels(e, put_numbers, &sink);
+    if (e->views > 1) {
+        firn_export_views(e, put_numbers, &sink);
+    }
     return firn_export_rows(e, put_rows, &sink, err);
 }

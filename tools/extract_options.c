@@ -26,6 +26,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
          NULL},
         FIRN_OPT_EXIF(args->exif),
         FIRN_OPT_DECODE(args->decode),
+        {FIRN_OPT_TEXT, 0, "views", "V", "center, flip, five, ten, random:K[:SEED] [center]",
+         &o->views, NULL},
         {FIRN_OPT_FLAG, 0, "no-partial", NULL, "decode also what the crop does not need", &o->whole,
          NULL},
         {FIRN_OPT_CHOICE, 0, "store", "TYPE", "features as f32 or f16 [f32]", &args->store, stores},

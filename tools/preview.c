@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "extract_options.h"
 #include "output.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,51 +47,88 @@ static int write_ppm(const char *path, const uint8_t *rgb, int crop, struct firn
     return result;
 }
 
-static int tell(const char *image, const struct firn_image_spec *spec,
-                const struct firn_image_info *info, bool json)
+/** What was asked for. */
+struct wish {
+    const char *image, *path;
+    struct firn_image_spec spec;
+    int view;
+    bool json;
+};
+
+static void note(const struct wish *w, const struct firn_image_info *info,
+                 const struct firn_view *view)
 {
-    if (!json) {
-        firn_cli_note("%s: %s, %d x %d, shorter side to %d, crop of %d%s", image, info->format,
-                      info->width, info->height, spec->resize, spec->crop,
+    char where[160] = "", words[96];
+    int views = firn_views_count(&w->spec.views);
+    if (views > 1 || !view->resized) {
+        firn_view_words(view, words);
+        snprintf(where, sizeof(where), ", view %d of 0 to %d: %s", w->view, views - 1, words);
+    }
+    if (view->resized) {
+        firn_cli_note("%s: %s, %d x %d, shorter side to %d, crop of %d%s%s", w->image,
+                      info->format, info->width, info->height, w->spec.resize, w->spec.crop, where,
                       info->warnings ? "; the decoder warned" : "");
+    } else {
+        firn_cli_note("%s: %s, %d x %d%s, resized to %d%s", w->image, info->format, info->width,
+                      info->height, where, w->spec.crop,
+                      info->warnings ? "; the decoder warned" : "");
+    }
+}
+
+static int tell(const struct wish *w, const struct firn_image_info *info,
+                const struct firn_view *view)
+{
+    if (!w->json) {
+        note(w, info, view);
         return FIRN_OK;
     }
     struct firn_json j = {0};
     firn_json_object(&j, NULL);
-    firn_json_string(&j, "path", image);
+    firn_json_string(&j, "path", w->image);
     firn_json_string(&j, "format", info->format);
     firn_json_int(&j, "width", info->width);
     firn_json_int(&j, "height", info->height);
     firn_json_int(&j, "warnings", info->warnings);
     firn_json_int(&j, "orientation", info->orientation);
     firn_json_int(&j, "scale", info->scale);
-    firn_json_int(&j, "resize", spec->resize);
-    firn_json_int(&j, "crop", spec->crop);
+    firn_json_int(&j, "resize", w->spec.resize);
+    firn_json_int(&j, "crop", w->spec.crop);
+    firn_json_int(&j, "views", firn_views_count(&w->spec.views));
+    firn_json_int(&j, "view", w->view);
+    firn_view_json(&j, "box", view);
     firn_json_end_object(&j);
     return firn_cli_print_json(&j);
 }
 
-static int make(const char *image, const char *path, const struct firn_image_spec *spec, bool json)
+static int make(const struct wish *w)
 {
     struct firn_image_info info = {0};
     struct firn_error err = {0};
-    uint8_t *rgb = calloc((size_t)spec->crop * (size_t)spec->crop, 3);
+    struct firn_view view;
+    uint8_t content[32];
+    size_t one = (size_t)w->spec.crop * (size_t)w->spec.crop * 3;
+    uint8_t *rgb = calloc((size_t)firn_views_count(&w->spec.views), one);
     if (!rgb) {
         firn_cli_warn("out of memory");
         return FIRN_NOMEM;
     }
-    int result = firn_preview(image, spec, rgb, &info, NULL, &err);
+    int result = firn_preview(w->image, &w->spec, rgb, &info, content, &err);
     if (result == 0) {
-        result = write_ppm(path, rgb, spec->crop, &err);
+        result = write_ppm(w->path, rgb + (size_t)w->view * one, w->spec.crop, &err);
     }
     free(rgb);
-    return result ? firn_cli_fail(&err) : tell(image, spec, &info, json);
+    if (result) {
+        return firn_cli_fail(&err);
+    }
+    firn_view_of(&w->spec, content, &info, w->view, &view);
+    return tell(w, &info, &view);
 }
 
 static int preview(const struct firn_verb *verb, int argc, char **argv)
 {
-    const char *path = NULL, *model = NULL;
+    const char *path = NULL, *model = NULL, *views = NULL;
     struct firn_image_spec spec = {.resize = 256, .crop = 224}, typed = {0};
+    int view = 0;
     int exif = 0, decode = 0;
     bool json = false;
     const struct firn_opt opts[] = {
@@ -102,6 +140,9 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [224]", &typed.crop, NULL},
         FIRN_OPT_EXIF(exif),
         FIRN_OPT_DECODE(decode),
+        {FIRN_OPT_TEXT, 0, "views", "V", "center, flip, five, ten, random:K[:SEED] [center]",
+         &views, NULL},
+        {FIRN_OPT_WHOLE, 0, "view", "N", "which of them to write, from 0 on [0]", &view, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print what was found as JSON", &json, NULL},
         {0},
     };
@@ -127,14 +168,22 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
     if (spec.crop > LARGEST || spec.resize > LARGEST) {
         return firn_cli_usage(verb, "--resize and --crop go up to %d", LARGEST);
     }
-    return make(argv[0], path, &spec, json);
+    if (firn_views_parse(&spec.views, views, &err)) {
+        return firn_cli_fail(&err);
+    }
+    if (view >= firn_views_count(&spec.views)) {
+        return firn_cli_usage(verb, "--view %d: the views are 0 to %d", view,
+                              firn_views_count(&spec.views) - 1);
+    }
+    return make(&(struct wish){argv[0], path, spec, view, json});
 }
 
 const struct firn_verb firn_verb_preview = {
     .name = "preview",
     .args = "[options] IMAGE -o OUT.ppm",
     .summary = "write the crop of a photograph as the trunk gets it",
-    .more = "The pixels are those of torchvision's Resize and CenterCrop through Pillow.\n",
+    .more = "The pixels are those of torchvision's Resize and CenterCrop through Pillow, or of\n"
+            "another view that firn extract makes.\n",
     .min_args = 1,
     .max_args = 1,
     .run = preview,

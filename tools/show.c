@@ -2,6 +2,7 @@
 /** `firn show`: one photograph's record and its feature. */
 #include "cli.h"
 #include "photo.h"
+#include "view.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,36 +55,87 @@ static void print_feature(const float *feature, int dim)
     }
 }
 
-static int print_json(const struct firn_photo *photo, const float *feature, int dim)
+/** The features of a photograph and where they come from. */
+struct features {
+    const float *value; /* [views][dim], NULL: none */
+    int dim, views;
+    struct firn_view view[FIRN_MAX_VIEWS];
+    bool placed;        /* `view` is known: the file is there, and the same */
+};
+
+static void put_feature(struct firn_json *j, const char *key, const float *feature, int dim)
+{
+    firn_json_array(j, key);
+    for (int i = 0; feature && i < dim; i++) {
+        firn_json_number(j, NULL, (double)feature[i]);
+    }
+    firn_json_end_array(j);
+}
+
+static int print_json(const struct firn_photo *photo, const struct features *f)
 {
     struct firn_json j = {0};
     firn_json_object(&j, NULL);
     firn_photo_json(&j, photo);
-    firn_json_array(&j, "feature");
-    for (int i = 0; feature && i < dim; i++) {
-        firn_json_number(&j, NULL, (double)feature[i]);
+    if (f->views == 1) {
+        put_feature(&j, "feature", f->value, f->dim);
+    } else {
+        firn_json_array(&j, "views");
+        for (int i = 0; f->value && i < f->views; i++) {
+            firn_json_object(&j, NULL);
+            firn_json_int(&j, "view", i);
+            if (f->placed) {
+                firn_view_json(&j, "box", &f->view[i]);
+            }
+            put_feature(&j, "feature", f->value + (size_t)i * (size_t)f->dim, f->dim);
+            firn_json_end_object(&j);
+        }
+        firn_json_end_array(&j);
     }
-    firn_json_end_array(&j);
     firn_json_end_object(&j);
     return firn_cli_print_json(&j);
 }
 
-static int print(const struct firn_photo *photo, const float *feature, int dim, bool json)
+static void print_features(const struct features *f)
 {
-    if (json) {
-        return print_json(photo, feature, dim);
+    for (int i = 0; i < f->views; i++) {
+        char words[96] = "the photograph is not there, or has changed";
+        if (f->placed) {
+            firn_view_words(&f->view[i], words);
+        }
+        if (f->views > 1) {
+            printf("view %-4d %s\n", i, words);
+        }
+        if (!firn_cli_quiet) {
+            print_feature(f->value + (size_t)i * (size_t)f->dim, f->dim);
+        }
     }
+}
+
+static int print(const struct firn_cache *cache, const struct firn_photo *photo,
+                 struct features *f, bool json)
+{
+    struct firn_image_spec spec;
     char *path = firn_photo_path(photo);
     if (!path) {
         firn_cli_warn("out of memory");
         return FIRN_NOMEM;
     }
-    print_record(photo, path);
-    free(path);
-    if (feature && !firn_cli_quiet) {
-        print_feature(feature, dim);
+    f->placed = f->value && f->views > 1 &&
+                firn_view_spec(firn_cache_fingerprint(cache), &spec) &&
+                firn_views_count(&spec.views) == f->views &&
+                firn_view_all(path, photo->content, &spec, f->view);
+    int status = FIRN_OK;
+    if (json) {
+        status = print_json(photo, f);
+    } else {
+        print_record(photo, path);
+        if (f->value) {
+            print_features(f);
+        }
     }
-    return FIRN_OK;
+    free(path);
+    return status;
 }
 
 static int show_one(const struct firn_cache *cache, const char *path, bool json)
@@ -93,22 +145,23 @@ static int show_one(const struct firn_cache *cache, const char *path, bool json)
     struct firn_photo photo;
     size_t i;
     firn_cache_stat(cache, &s);
+    struct features f = {.dim = s.dim, .views = s.views};
     if (firn_cache_find(cache, path, &i, &err)) {
         return firn_cli_fail(&err);
     }
     firn_cache_photo(cache, i, &photo);
     if (photo.state != FIRN_DONE) {
-        return print(&photo, NULL, 0, json);
+        return print(cache, &photo, &f, json);
     }
-    float *feature = calloc((size_t)s.dim, sizeof(*feature));
-    if (!feature) {
+    float *value = calloc((size_t)s.views * (size_t)s.dim, sizeof(*value));
+    if (!value) {
         firn_cli_warn("out of memory");
         return FIRN_NOMEM;
     }
-    int status = firn_cache_features(cache, &i, 1, feature, &err) ? firn_cli_fail(&err)
-                                                                  : print(&photo, feature, s.dim,
-                                                                          json);
-    free(feature);
+    f.value = value;
+    int status = firn_cache_features(cache, &i, 1, value, &err) ? firn_cli_fail(&err)
+                                                                : print(cache, &photo, &f, json);
+    free(value);
     return status;
 }
 

@@ -41,6 +41,7 @@ static int print_json(const struct firn_cache *cache, const struct firn_cache_st
     firn_json_int(&j, "gone", (int64_t)s->gone);
     firn_json_int(&j, "rows", (int64_t)s->rows);
     firn_json_int(&j, "dim", s->dim);
+    firn_json_int(&j, "views", s->views);
     firn_json_string(&j, "store", s->store == FIRN_STORE_F16 ? "f16" : "f32");
     firn_json_int(&j, "segments", (int64_t)s->segments);
     firn_json_int(&j, "bytes", (int64_t)s->bytes);
@@ -86,8 +87,11 @@ static void print_text(const struct firn_cache *cache, const struct firn_cache_s
     }
     putchar('\n');
     printf("classes         %zu\n", s->classes);
-    printf("features        %zu distinct, %d numbers each, stored as %s\n", s->rows, s->dim,
-           s->store == FIRN_STORE_F16 ? "f16" : "f32");
+    printf("features        %zu distinct, ", s->rows);
+    if (s->views > 1) {
+        printf("%d views of ", s->views);
+    }
+    printf("%d numbers each, stored as %s\n", s->dim, s->store == FIRN_STORE_F16 ? "f16" : "f32");
     printf("on disk         %s in %zu segment%s", firn_cli_bytes(bytes, (double)s->bytes),
            s->segments, s->segments == 1 ? "" : "s");
     if (s->raw_bytes) {

@@ -38,15 +38,17 @@ struct firn_photo {
 struct firn_cache_stat {
     size_t records;     /**< photographs whose feature is in the cache */
     size_t skipped, corrupt, gone;
-    size_t rows;        /**< distinct features stored (duplicates share one) */
+    size_t rows;        /**< distinct contents whose features are stored (duplicates share one) */
     int dim;            /**< length of a feature */
     enum firn_store store;
     size_t segments;    /**< files that hold blocks */
     uint64_t bytes;     /**< size of the cache on disk */
-    uint64_t raw_bytes; /**< rows * dim * 4 */
+    uint64_t raw_bytes; /**< rows * views * dim * 4 */
     size_t classes;
     size_t runs;        /**< past runs recorded */
     size_t lost_segments; /**< files of which something acknowledged is missing */
+    int views;          /**< features of each photograph: 1, unless it was made with more views */
+    int center;         /**< the view that is the centre crop; -1: none is */
 };
 
 /** One past run of a writer. */
@@ -101,7 +103,7 @@ int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
                     struct firn_error *err);
 
 /**
- * The features of photographs index[0..n) into out[n][dim]. FIRN_NOINPUT: one has no feature;
+ * The features of photographs index[0..n) into out[n][views][dim]. FIRN_NOINPUT: one has none;
  * FIRN_DATA: its block is damaged.
  */
 int firn_cache_features(const struct firn_cache *cache, const size_t *index, size_t n, float *out,
@@ -111,8 +113,9 @@ int firn_cache_features(const struct firn_cache *cache, const size_t *index, siz
 int firn_cache_find_content(const struct firn_cache *cache, const uint8_t content[32], size_t *i);
 
 /**
- * Rows: the photographs that have a feature, in the same order. A program that trains needs no
- * more than these: row r is a feature, a label and a path.
+ * Rows: the features of the photographs that have them, in the same order; of each photograph its
+ * views, one behind another. A program that trains needs no more than these: row r is a feature, a
+ * label and a path, view r % views of its photograph.
  */
 size_t firn_cache_rows(const struct firn_cache *cache);
 
@@ -135,7 +138,8 @@ int firn_cache_gather(const struct firn_cache *cache, const int64_t *row, size_t
 int firn_cache_range(const struct firn_cache *cache, size_t first, size_t n, float *out,
                      struct firn_error *err);
 
-/** The feature of a file's contents (BLAKE2b-256), whatever photographs have it. As above. */
+/** The features of a file's contents (BLAKE2b-256), whatever photographs have them, into
+ * out[views][dim]. As above. */
 int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[32], float *out,
                           struct firn_error *err);
 

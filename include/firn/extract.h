@@ -55,6 +55,7 @@ struct firn_extract_options {
     bool allow_network_fs;      /**< write even where file locks may not lock */
     int resize, crop;           /**< 0: the model's preset */
     bool turn, fast;            /**< see struct firn_image_spec */
+    const char *views;          /**< see firn_views_parse(); NULL: the centre crop */
     bool whole;                 /**< decode also what the crop does not need: same bytes, slower */
     enum firn_store store;
     int threads;                /**< 0: usable cores */
@@ -83,7 +84,8 @@ int firn_extract(const struct firn_extract_options *options, struct firn_progres
 
 /**
  * The fingerprint that firn_extract() would use with these options (of which only model, bn (not
- * batches), resize, crop, turn, fast, store and cpu matter); loads the weights, touches no cache.
+ * batches), resize, crop, turn, fast, views, store and cpu matter); loads the weights, touches no
+ * cache.
  */
 int firn_extract_fingerprint(const struct firn_extract_options *options,
                              struct firn_fingerprint *fingerprint, struct firn_error *err);

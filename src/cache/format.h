@@ -19,10 +19,13 @@ enum {
     FIRN_KEY = 32,              /* a content hash */
     FIRN_MAX_RAW = 32 << 20,    /* no block holds more bytes than this, decoded */
     FIRN_MAX_RATIO = 64,        /* nor more than this many times its stored bytes */
-    FIRN_MAX_DIM = 1 << 16,     /* length of a feature */
+    FIRN_MAX_DIM = 1 << 16,     /* values of a row */
     FIRN_MAX_PLANES = 4,        /* bytes of a value */
     FIRN_RUN_BYTES = 104        /* a run record */
 };
+
+/* Bits of the first word of a HEAD: what a reader must know. */
+#define FIRN_HEAD_VIEWS 1u /* a row holds several features */
 
 /* Bytes "F1 R N 1A" and "F1 E N D": F1 followed by ASCII is neither UTF-8 nor a likely number. */
 #define FIRN_MAGIC_BLOCK 0x1A4E52F1u
@@ -64,7 +67,8 @@ struct firn_extent {
 /** Contents of a HEAD block. */
 struct firn_head {
     uint32_t number; /* of the segment, as in its file name */
-    uint32_t dim;
+    uint32_t dim;    /* values of a row: of all its views */
+    uint32_t views;  /* features in a row */
     enum firn_store store;
     int64_t created; /* unix time, seconds */
     struct firn_fingerprint fp;

@@ -13,6 +13,8 @@ struct firn_hand {
     struct firn_rows rows;
     struct firn_block block; /* the one that is in `rows` */
     uint32_t place;          /* its place, or FIRN_NO_PLACE */
+    float *views;            /* of one row, when a view of it is wanted */
+    uint32_t in_views;       /* the row that is there, UINT32_MAX: none */
 };
 
 enum { HANDS = sizeof ((struct firn_cache *)0)->idle / sizeof ((struct firn_cache *)0)->idle[0] };
@@ -24,6 +26,7 @@ static void destroy_hand(struct firn_hand *hand)
     firn_codec_destroy(hand->codec);
     free(hand->scratch.memory);
     firn_rows_fini(&hand->rows);
+    free(hand->views);
     free(hand);
 }
 
@@ -47,7 +50,8 @@ static struct firn_hand *take_hand(const struct firn_cache *cache)
         return NULL;
     hand->place = FIRN_NO_PLACE;
     hand->codec = firn_codec_create();
-    if (!hand->codec) {
+    hand->views = calloc(cache->loaded.head.dim, sizeof *hand->views);
+    if (!hand->codec || !hand->views) {
         destroy_hand(hand);
         return NULL;
     }
@@ -73,6 +77,7 @@ static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_
     if (hand->place == place)
         return 0;
     hand->place = FIRN_NO_PLACE;
+    hand->in_views = UINT32_MAX;
     int result = firn_segment_read(cache->loaded.segment + p->segment, &p->extent, &hand->scratch,
                                    &hand->block, err);
     if (result == 0) {
@@ -93,25 +98,38 @@ static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_
     return firn_fail_in(err, result, "%s", path);
 }
 
-/* Whether `row` of the block in the hand is that of `e`; its values then. */
-static bool take_row(const struct firn_hand *hand, uint32_t row, const uint8_t *content, float *out)
+/* Instead of one view of a photograph. */
+#define ALL_VIEWS (-1)
+
+/* Whether `row` of the block in the hand is that of `content`; the values of `view` then. */
+static bool take_row(const struct firn_cache *cache, struct firn_hand *hand, uint32_t row,
+                     const uint8_t *content, int view, float *out)
 {
+    const size_t dim = (size_t)cache->stat.dim;
     if (row >= hand->block.count ||
         memcmp(hand->rows.key + (size_t)row * FIRN_KEY, content, FIRN_KEY) != 0)
         return false;
-    firn_rows_values(&hand->rows, &hand->block, row, out);
+    if (view == ALL_VIEWS || cache->stat.views == 1) {
+        firn_rows_values(&hand->rows, &hand->block, row, out);
+        return true;
+    }
+    if (hand->in_views != row)
+        firn_rows_values(&hand->rows, &hand->block, row, hand->views);
+    hand->in_views = row;
+    memcpy(out, hand->views + (size_t)view * dim, dim * sizeof *out);
     return true;
 }
 
 /* A feature from the first of its candidate rows that is whole. */
 static int search(const struct firn_cache *cache, struct firn_hand *hand, const uint8_t *content,
-                  const char *name, float *out, struct firn_error *err)
+                  const char *name, int view, float *out, struct firn_error *err)
 {
     const struct firn_row *row;
     struct firn_error why = {0};
     size_t at = 0;
     while ((row = firn_index_rows(&cache->loaded.index, content, &at)) != NULL)
-        if (grasp(cache, hand, row->place, &why) == 0 && take_row(hand, row->row, content, out))
+        if (grasp(cache, hand, row->place, &why) == 0 &&
+            take_row(cache, hand, row->row, content, view, out))
             return 0;
     if (why.code == FIRN_NOMEM || why.code == FIRN_IO)
         return firn_fail(err, why.code, "%s", why.text);
@@ -129,7 +147,7 @@ int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[
     struct firn_hand *hand = take_hand(cache);
     if (!hand)
         return firn_fail_nomem(err, "a feature");
-    int result = search(cache, hand, content, "contents", out, err);
+    int result = search(cache, hand, content, "contents", ALL_VIEWS, out, err);
     return_hand(cache, hand);
     return result;
 }
@@ -137,6 +155,7 @@ int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[
 /* One of the features asked for. */
 struct wish {
     struct firn_spot spot;
+    int view; /* or ALL_VIEWS */
     size_t i; /* where it goes */
 };
 
@@ -160,10 +179,12 @@ static int grant(const struct firn_cache *cache, struct wish *wish, size_t n, fl
         qsort(wish, n, sizeof *wish, compare_wishes);
     for (size_t k = 0; k < n && result == 0; k++) {
         const struct firn_entry *e = firn_cache_entry(cache, wish[k].spot.photo);
-        float *to = out + wish[k].i * cache->loaded.head.dim;
+        const int view = wish[k].view;
+        const size_t width = view == ALL_VIEWS ? cache->loaded.head.dim : (size_t)cache->stat.dim;
+        float *to = out + wish[k].i * width;
         if (grasp(cache, hand, wish[k].spot.place, NULL) != 0 ||
-            !take_row(hand, wish[k].spot.row, e->content, to))
-            result = search(cache, hand, e->content, e->name, to, err);
+            !take_row(cache, hand, wish[k].spot.row, e->content, view, to))
+            result = search(cache, hand, e->content, e->name, view, to, err);
     }
     if (hand)
         return_hand(cache, hand);
@@ -186,7 +207,7 @@ int firn_cache_features(const struct firn_cache *cache, const size_t *index, siz
         const struct firn_row *row =
             e->state == FIRN_DONE ? firn_index_rows(&cache->loaded.index, e->content, &at) : NULL;
         if (row)
-            wish[i] = (struct wish){{(uint32_t)index[i], row->place, row->row}, i};
+            wish[i] = (struct wish){{(uint32_t)index[i], row->place, row->row}, ALL_VIEWS, i};
         else
             result = firn_fail(err, FIRN_NOINPUT, "%s: has no feature (%s)", e->name,
                                e->state == FIRN_DONE   ? "lost to damage"
@@ -206,12 +227,12 @@ static int gather(const struct firn_cache *cache, const int64_t *row, size_t fir
     struct wish *wish = malloc((n + 1) * sizeof *wish);
     int result = wish ? 0 : firn_fail_nomem(err, "a list of features");
     for (size_t i = 0; i < n && result == 0; i++) {
-        uint64_t r = row ? (uint64_t)row[i] : first + i;
-        if (r < cache->stat.records)
-            wish[i] = (struct wish){cache->spot[r], i};
+        const uint64_t r = row ? (uint64_t)row[i] : first + i, views = (uint64_t)cache->stat.views;
+        if (r < firn_cache_rows(cache))
+            wish[i] = (struct wish){cache->spot[r / views], (int)(r % views), i};
         else
             result = firn_fail(err, FIRN_USAGE, "row %lld: there are only %zu", (long long)r,
-                               cache->stat.records);
+                               firn_cache_rows(cache));
     }
     if (result == 0)
         result = grant(cache, wish, n, out, err);

@@ -169,7 +169,8 @@ static int check_same(const struct firn_loaded *first, const struct firn_loaded 
     char words[600];
     if (firn_fingerprint_brief(&first->head.fp, &other->head.fp, "in the first", "in this", words,
                                sizeof words) > 0 ||
-        first->head.dim != other->head.dim || first->head.store != other->head.store)
+        first->head.dim != other->head.dim || first->head.views != other->head.views ||
+        first->head.store != other->head.store)
         return firn_fail(err, FIRN_CONFIG, "%.200s: made otherwise (%s); caches of different "
                          "fingerprints are not merged", other->dir, words);
     return 0;
@@ -199,7 +200,8 @@ static int merge(const char *out, struct firn_cache **cache, size_t n, struct me
                  struct firn_error *err)
 {
     const struct firn_head *head = &firn_cache_loaded(cache[0])->head;
-    struct firn_writer_settings settings = {.allow_network = m->options->allow_network_fs};
+    struct firn_writer_settings settings = {.allow_network = m->options->allow_network_fs,
+                                            .views = (int)head->views};
     int status = firn_writer_open_with(&m->writer, out, &head->fp, (int)head->dim, head->store,
                                        &settings, err);
     if (status != 0)

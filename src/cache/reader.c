@@ -21,6 +21,18 @@ static const struct firn_row *row_of(const struct firn_cache *cache, const struc
     return firn_index_rows(&cache->loaded.index, e->content, &at);
 }
 
+/* Which view it is follows from how the views were chosen: src/image/views.c has their order. */
+static int find_center(const struct firn_head *head)
+{
+    const char *views = strstr(head->fp.part[FIRN_PART_PREPROCESS], " views=");
+    if (!views)
+        return 0;
+    views += strlen(" views=");
+    if (strncmp(views, "five ", 5) == 0 || strncmp(views, "ten ", 4) == 0)
+        return 4;
+    return strncmp(views, "random:", 7) == 0 ? -1 : 0;
+}
+
 static void count(struct firn_cache *cache)
 {
     const struct firn_loaded *l = &cache->loaded;
@@ -42,7 +54,9 @@ static void count(struct firn_cache *cache)
     for (size_t i = 0; i < l->n_segment; i++)
         s->bytes += l->segment[i].size;
     s->rows = l->index.n_row;
-    s->dim = (int)l->head.dim;
+    s->views = (int)l->head.views;
+    s->dim = (int)l->head.dim / s->views;
+    s->center = find_center(&l->head);
     s->store = l->head.store;
     s->segments = l->n_segment;
     s->raw_bytes = (uint64_t)s->rows * l->head.dim * 4;
@@ -136,25 +150,26 @@ static const char *root_of(const struct firn_cache *cache, const struct firn_ent
 
 size_t firn_cache_rows(const struct firn_cache *cache)
 {
-    return cache->stat.records;
+    return cache->stat.records * (size_t)cache->stat.views;
 }
 
 size_t firn_cache_row(const struct firn_cache *cache, size_t row)
 {
-    return row < cache->stat.records ? cache->spot[row].photo : SIZE_MAX;
+    const size_t i = row / (size_t)cache->stat.views;
+    return i < cache->stat.records ? cache->spot[i].photo : SIZE_MAX;
 }
 
 void firn_cache_labels(const struct firn_cache *cache, int64_t *label)
 {
-    for (size_t row = 0; row < cache->stat.records; row++)
-        label[row] = cache->order.photo[cache->spot[row].photo].label;
+    for (size_t row = 0; row < firn_cache_rows(cache); row++)
+        label[row] = cache->order.photo[firn_cache_row(cache, row)].label;
 }
 
 size_t firn_cache_paths(const struct firn_cache *cache, char *text)
 {
     size_t size = 0;
-    for (size_t row = 0; row < cache->stat.records; row++) {
-        const struct firn_entry *e = firn_cache_entry(cache, cache->spot[row].photo);
+    for (size_t row = 0; row < firn_cache_rows(cache); row++) {
+        const struct firn_entry *e = firn_cache_entry(cache, firn_cache_row(cache, row));
         const char *root = root_of(cache, e);
         size_t n = strlen(root);
         bool slash = n > 0 && root[n - 1] != '/';

@@ -9,7 +9,7 @@
 #include "cache/order.h"
 #include "firn/cache.h"
 
-/** Where the feature of a row, which is a photograph that has one, most likely is. */
+/** Where the features of a photograph that has them most likely are. */
 struct firn_spot {
     uint32_t photo; /* index in the snapshot's order */
     uint32_t place, row;

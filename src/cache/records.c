@@ -27,7 +27,7 @@ static void take_text(struct firn_cursor *c, char *text, size_t size)
 
 void firn_head_put(struct firn_buffer *out, const struct firn_head *head)
 {
-    firn_buffer_int(out, 0, 4); /* features a reader must know: none yet */
+    firn_buffer_int(out, head->views > 1 ? FIRN_HEAD_VIEWS : 0, 4);
     firn_buffer_int(out, 0, 4); /* features a writer must know: none yet */
     firn_buffer_int(out, head->number, 4);
     firn_buffer_int(out, head->dim, 4);
@@ -36,13 +36,15 @@ void firn_head_put(struct firn_buffer *out, const struct firn_head *head)
     for (int i = 0; i < FIRN_PARTS; i++)
         put_text(out, head->fp.part[i]);
     put_text(out, "firn " FIRN_VERSION);
+    if (head->views > 1)
+        firn_buffer_int(out, head->views, 4);
 }
 
 int firn_head_get(const uint8_t *bytes, size_t size, struct firn_head *head)
 {
     struct firn_cursor c = {bytes, size, false};
     char version[64];
-    bool unknown = firn_take_int(&c, 4) != 0;
+    uint32_t known = (uint32_t)firn_take_int(&c, 4);
     firn_take_int(&c, 4);
     memset(head, 0, sizeof *head);
     head->number = (uint32_t)firn_take_int(&c, 4);
@@ -53,8 +55,10 @@ int firn_head_get(const uint8_t *bytes, size_t size, struct firn_head *head)
     for (int i = 0; i < FIRN_PARTS; i++)
         take_text(&c, head->fp.part[i], sizeof head->fp.part[i]);
     take_text(&c, version, sizeof version);
-    bool sane = store <= FIRN_STORE_F16 && head->dim > 0 && head->dim <= FIRN_MAX_DIM;
-    return c.bad || unknown || !sane ? -1 : 0;
+    head->views = known & FIRN_HEAD_VIEWS ? (uint32_t)firn_take_int(&c, 4) : 1;
+    bool sane = store <= FIRN_STORE_F16 && head->dim > 0 && head->dim <= FIRN_MAX_DIM &&
+                head->views > 0 && head->dim % head->views == 0;
+    return c.bad || known > FIRN_HEAD_VIEWS || !sane ? -1 : 0;
 }
 
 void firn_footer_put(struct firn_buffer *out, const struct firn_footer *footer)

@@ -15,9 +15,9 @@ struct firn_writer;
 
 /**
  * Opens `dir` for writing, creating it when absent, and takes its lock until firn_writer_close().
- * A segment that a killed writer left behind is sealed at its last whole block. FIRN_LOCKED names
- * the holder; FIRN_CONFIG names what differs between the cache's fingerprint and `fp`;
- * FIRN_CANTCREATE; FIRN_IO.
+ * `dim`: values of a row. A segment that a killed writer left behind is sealed at its last whole
+ * block. FIRN_LOCKED names the holder; FIRN_CONFIG names what differs between the cache's
+ * fingerprint and `fp`; FIRN_CANTCREATE; FIRN_IO.
  */
 int firn_writer_open(struct firn_writer **out, const char *dir, const struct firn_fingerprint *fp,
                      int dim, enum firn_store store, struct firn_error *err);
@@ -28,6 +28,7 @@ struct firn_disk;
 struct firn_writer_settings {
     bool allow_network;           /**< write to a network file system, whose locks may not lock */
     const struct firn_disk *disk; /**< for tests; NULL: firn_disk_system */
+    int views;                    /**< features in a row; 0: 1 */
     uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */
 };
 
@@ -106,7 +107,8 @@ struct firn_record {
     enum firn_state state;
     const char *reason;    /**< "" when done; cut at 255 bytes */
     uint8_t content[32];   /**< BLAKE2b-256 of the bytes that were decoded */
-    const float *feature;  /**< [dim] when done; NULL when firn_writer_has() said it is stored */
+    /** [dim], views one behind another, when done; NULL when firn_writer_has() says it is stored */
+    const float *feature;
 };
 
 /** Copies the record into the growing block; nothing is on disk yet. */

@@ -95,7 +95,7 @@ static int check_head(const struct firn_writer *w, const char *dir, const struct
         return firn_fail(err, FIRN_CONFIG,
                          "%.200s: made otherwise (%s); use another cache or the options it was "
                          "made with", dir, words);
-    if (have->dim != want->dim || have->store != want->store)
+    if (have->dim != want->dim || have->views != want->views || have->store != want->store)
         return firn_fail(err, FIRN_CONFIG,
                          "%s: holds features of %u values as %s, not %u as %s; use another cache "
                          "or the options it was made with", dir, have->dim,
@@ -275,10 +275,13 @@ int firn_writer_open_with(struct firn_writer **out, const char *dir,
                           const struct firn_fingerprint *fp, int dim, enum firn_store store,
                           const struct firn_writer_settings *settings, struct firn_error *err)
 {
-    struct firn_head head = {.dim = (uint32_t)dim, .store = store, .fp = *fp};
+    const int views = settings->views ? settings->views : 1;
+    struct firn_head head = {.dim = (uint32_t)dim, .views = (uint32_t)views, .store = store,
+                             .fp = *fp};
     *out = NULL;
-    if (dim < 1 || dim > FIRN_MAX_DIM)
-        return firn_fail(err, FIRN_USAGE, "features of %d values cannot be stored", dim);
+    if (dim < 1 || dim > FIRN_MAX_DIM || dim % views)
+        return firn_fail(err, FIRN_USAGE, "%d features of %d values each cannot be stored of a "
+                         "photograph: take fewer views", views, dim / views);
     return open_writer(out, dir, &head, settings, err);
 }
 

@@ -148,14 +148,20 @@ void firn_warden_destroy(struct firn_warden *w)
     free(w);
 }
 
+/* Of all views of a photograph. */
+static size_t crop_bytes(const struct firn_image_spec *spec)
+{
+    return (size_t)firn_views_count(&spec->views) * (size_t)spec->crop * (size_t)spec->crop * 3;
+}
+
 int firn_cell_take(struct firn_cell **out, struct firn_warden *w,
                    const struct firn_decode_config *config, struct firn_error *err)
 {
     const struct firn_image_spec *spec = &config->spec;
     *out = NULL;
-    if ((size_t)spec->crop * (size_t)spec->crop * 3 > FIRN_CELL_CROP)
-        return firn_fail(err, FIRN_USAGE, "a crop of %d pixels is too big for isolated decoders",
-                         spec->crop);
+    if (crop_bytes(spec) > FIRN_CELL_CROP)
+        return firn_fail(err, FIRN_USAGE, "%d views of %d pixels are too big for isolated decoders",
+                         firn_views_count(&spec->views), spec->crop);
     pthread_mutex_lock(&w->mutex);
     for (int i = 0; i < w->cells && !*out; i++)
         if (!w->cell[i].taken)
@@ -256,7 +262,6 @@ int firn_cell_decode(struct firn_cell *cell, const uint8_t *bytes, size_t size, 
                      struct firn_image_info *info, struct firn_error *err)
 {
     struct firn_cell_head *head = cell->head;
-    size_t crop = (size_t)head->spec.crop;
     char why[64] = "";
     for (int tries = 0; tries < 2; tries++) {
         if (!start_decoder(cell))
@@ -269,7 +274,7 @@ int firn_cell_decode(struct firn_cell *cell, const uint8_t *bytes, size_t size, 
         *info = head->info;
         info->format = ""; /* a pointer of another process */
         if (status == 0)
-            memcpy(rgb, cell->crop, crop * crop * 3);
+            memcpy(rgb, cell->crop, crop_bytes(&head->spec));
         else if (err)
             *err = head->err;
         if (err)

@@ -22,10 +22,10 @@ struct worker {
     const struct firn_infer_config *config;
     struct firn_trunk_worker *trunk;
     size_t dim;
-    int n;                   /* in the batch being collected */
-    struct firn_item **item; /* [batch] */
-    const uint8_t **crop;    /* [batch] */
-    float *feature;          /* [batch][dim] */
+    int n, most;             /* items in the batch being collected, and how many it takes */
+    struct firn_item **item; /* [most] */
+    const uint8_t **crop;    /* [most * views] */
+    float *feature;          /* [most * views][dim] */
 };
 
 static void stop(void *worker)
@@ -47,11 +47,13 @@ static int start(void **worker, const void *config, struct firn_error *err)
     if (!w)
         return firn_fail_nomem(err, "a trunk worker");
     w->config = config;
-    size_t batch = (size_t)w->config->batch;
+    const int batch = w->config->batch, views = w->config->views;
+    w->most = batch > views ? batch / views : 1;
+    const size_t crops = (size_t)w->most * (size_t)views;
     w->dim = (size_t)firn_trunk_dim(w->config->trunk);
-    w->item = calloc(batch, sizeof *w->item);
-    w->crop = calloc(batch, sizeof *w->crop);
-    w->feature = firn_alloc(batch, w->dim * sizeof *w->feature);
+    w->item = calloc((size_t)w->most, sizeof *w->item);
+    w->crop = calloc(crops, sizeof *w->crop);
+    w->feature = firn_alloc(crops, w->dim * sizeof *w->feature);
     int status = w->item && w->crop && w->feature ? 0 : firn_fail_nomem(err, "a trunk worker");
     if (!status)
         status = firn_trunk_worker_create(&w->trunk, w->config->trunk, w->config->batch, err);
@@ -60,7 +62,7 @@ static int start(void **worker, const void *config, struct firn_error *err)
         return status;
     }
     firn_board_add(w->config->board->memory,
-                   batch * w->dim * sizeof *w->feature + firn_trunk_worker_bytes(w->trunk));
+                   crops * w->dim * sizeof *w->feature + firn_trunk_worker_bytes(w->trunk));
     *worker = w;
     return 0;
 }
@@ -87,7 +89,7 @@ static bool collect(struct worker *w)
         take(w, item);
     }
     int64_t deadline = firn_now_ns() + PATIENCE_NS;
-    while (w->n < w->config->batch &&
+    while (w->n < w->most &&
            (item = firn_ring_pop_until(w->config->in, deadline)))
         take(w, item);
     return true;
@@ -101,28 +103,43 @@ static bool is_sound(const float *feature, size_t dim)
     return sound;
 }
 
+/* `feature`: those of all its views. */
 static int keep(struct worker *w, struct firn_item *item, const float *feature,
                 struct firn_error *err)
 {
-    if (!is_sound(feature, w->dim)) {
+    const size_t values = (size_t)w->config->views * w->dim;
+    if (!is_sound(feature, values)) {
         firn_item_drop(item);
         return firn_fail(err, FIRN_INTERNAL,
                          "%s: its feature is not finite or negative; nothing of it was stored, "
                          "please report this", item->path);
     }
-    memcpy(item->feature, feature, w->dim * sizeof *feature);
+    memcpy(item->feature, feature, values * sizeof *feature);
     item->fate = FIRN_DONE;
     return 0;
 }
 
+/* All crops of the batch, in pieces of about the same size when they are more than a batch. */
+static void run_trunk(struct worker *w)
+{
+    const int views = w->config->views, crops = w->n * views, batch = w->config->batch;
+    const int pieces = (crops + batch - 1) / batch;
+    for (int i = 0; i < crops; i++)
+        w->crop[i] = w->item[i / views]->crop + (size_t)(i % views) * w->config->crop_bytes;
+    for (int k = 0, at = 0; k < pieces; k++) {
+        const int end = (int)((int64_t)crops * (k + 1) / pieces);
+        firn_trunk_run(w->trunk, w->crop + at, end - at, w->feature + (size_t)at * w->dim);
+        at = end;
+    }
+}
+
 static int infer(struct worker *w, struct firn_error *err)
 {
+    const size_t values = (size_t)w->config->views * w->dim;
     int status = 0;
-    for (int i = 0; i < w->n; i++)
-        w->crop[i] = w->item[i]->crop;
-    firn_trunk_run(w->trunk, w->crop, w->n, w->feature);
+    run_trunk(w);
     for (int i = 0; i < w->n; i++) {
-        int bad = keep(w, w->item[i], w->feature + (size_t)i * w->dim, status ? NULL : err);
+        int bad = keep(w, w->item[i], w->feature + (size_t)i * values, status ? NULL : err);
         status = status ? status : bad;
         firn_ring_push(w->config->out, w->item[i]);
     }

@@ -14,6 +14,8 @@ struct firn_infer_config {
     struct firn_board *board;
     const struct firn_trunk *trunk;
     int batch; /**< crops at once, at most */
+    int views; /**< crops and features of an item */
+    size_t crop_bytes; /**< of one crop */
 };
 
 /**

@@ -14,11 +14,11 @@ static size_t padded(size_t bytes)
     return (bytes + FIRN_ALIGN - 1) / FIRN_ALIGN * FIRN_ALIGN;
 }
 
-int firn_slab_create(struct firn_slab *slab, size_t count, int crop, int dim,
+int firn_slab_create(struct firn_slab *slab, size_t count, int views, int crop, int dim,
                      struct firn_error *err)
 {
-    size_t crop_bytes = padded((size_t)crop * (size_t)crop * 3);
-    size_t feature_bytes = padded((size_t)dim * sizeof(float));
+    size_t crop_bytes = padded((size_t)views * (size_t)crop * (size_t)crop * 3);
+    size_t feature_bytes = padded((size_t)views * (size_t)dim * sizeof(float));
     *slab = (struct firn_slab){
         .item = firn_alloc(count, sizeof *slab->item),
         .count = count,

@@ -43,10 +43,10 @@ struct firn_item {
     uint8_t content[32]; /**< BLAKE2b-256 of the bytes; zero when they were not read */
     enum firn_kin kin;
     bool reused;         /**< the cache has a feature of this content, or will have its twin's */
-    uint8_t *crop;       /**< crop * crop * 3; the slab's */
+    uint8_t *crop;       /**< [views][crop * crop * 3]; the slab's */
 
     /* infer */
-    float *feature; /**< [dim]; the slab's */
+    float *feature; /**< [views][dim]; the slab's */
 
     /* any stage */
     int fate;         /**< FIRN_LIVE, an enum firn_state, or FIRN_DROPPED */
@@ -62,8 +62,8 @@ struct firn_slab {
     float *features;
 };
 
-/** `count` items with room for crops of `crop` pixels and features of `dim` numbers. */
-int firn_slab_create(struct firn_slab *slab, size_t count, int crop, int dim,
+/** `count` items with room for `views` crops of `crop` pixels and features of `dim` numbers. */
+int firn_slab_create(struct firn_slab *slab, size_t count, int views, int crop, int dim,
                      struct firn_error *err);
 void firn_slab_destroy(struct firn_slab *slab);
 

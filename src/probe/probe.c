@@ -125,6 +125,15 @@ static int open_caches(struct run *r, struct firn_error *err)
     return status ? status : compare_fingerprints(r, err);
 }
 
+static int check_views(const struct firn_sample *s, const char *name, struct firn_error *err)
+{
+    if (s->center >= 0)
+        return 0;
+    return firn_fail(err, FIRN_CONFIG, "%s: none of its %d random views is the centre crop, which "
+                     "the probe learns from and judges by; extract another cache with --views "
+                     "center, or train on an export", name, s->views);
+}
+
 static int list_photographs(struct run *r, struct firn_error *err)
 {
     struct firn_probe *p = r->out;
@@ -148,6 +157,11 @@ static int list_photographs(struct run *r, struct firn_error *err)
         notice(r, "%zu photographs without a class are left out", p->unlabelled);
     if (p->failed)
         notice(r, "%zu photographs without a feature are left out", p->failed);
+    if (check_views(&r->train, r->o->train, err) ||
+        (r->cache[1] && check_views(&r->val, r->o->val, err)))
+        return -FIRN_CONFIG;
+    if (r->train.views > 1)
+        notice(r, "of the %d views of each photograph, the centre crop is used", r->train.views);
     return 0;
 }
 

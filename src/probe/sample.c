@@ -78,6 +78,8 @@ int firn_sample_list(struct firn_sample *s, const struct firn_cache *cache,
     }
     firn_cache_stat(cache, &stat);
     s->dim = stat.dim;
+    s->views = stat.views;
+    s->center = stat.center;
     for (size_t i = 0; i < n; i++) {
         firn_cache_photo(cache, i, &photo);
         if (photo.state == FIRN_GONE)
@@ -115,7 +117,8 @@ int firn_sample_split(struct firn_sample *s, struct firn_sample *held, int perce
                       struct firn_error *err)
 {
     size_t kept = 0;
-    *held = (struct firn_sample){.cache = s->cache, .dim = s->dim};
+    *held = (struct firn_sample){.cache = s->cache, .dim = s->dim, .views = s->views,
+                                 .center = s->center};
     if (!allocate(held, s->n))
         return firn_fail_nomem(err, "a list of photographs");
     for (size_t i = 0; i < s->n; i++) {
@@ -165,11 +168,32 @@ static int check_finite(const struct firn_sample *s, struct firn_error *err)
     return 0;
 }
 
+/* Photographs of which all views are in memory at a time. */
+#define SOME 64
+
+/* Reads all views, which lie together, and keeps one. */
+static int load_center(struct firn_sample *s, struct firn_error *err)
+{
+    const size_t dim = (size_t)s->dim, width = (size_t)s->views * dim;
+    float *views = firn_alloc(SOME * width, sizeof *views);
+    int status = views ? 0 : firn_fail_nomem(err, "features");
+    for (size_t i = 0; i < s->n && !status; i += SOME) {
+        const size_t n = s->n - i < SOME ? s->n - i : SOME;
+        status = firn_cache_features(s->cache, s->index + i, n, views, err);
+        for (size_t k = 0; k < n && !status; k++)
+            memcpy(s->x + (i + k) * dim, views + k * width + (size_t)s->center * dim,
+                   dim * sizeof *views);
+    }
+    firn_free(views);
+    return status;
+}
+
 int firn_sample_load(struct firn_sample *s, struct firn_error *err)
 {
     s->x = firn_alloc(s->n * (size_t)s->dim, sizeof *s->x);
     if (!s->x)
         return firn_fail_nomem(err, "features");
-    int status = firn_cache_features(s->cache, s->index, s->n, s->x, err);
+    int status = s->views > 1 ? load_center(s, err)
+                              : firn_cache_features(s->cache, s->index, s->n, s->x, err);
     return status ? status : check_finite(s, err);
 }

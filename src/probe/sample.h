@@ -25,6 +25,7 @@ struct firn_sample {
     const struct firn_cache *cache;
     size_t n;
     int dim;
+    int views, center;       /**< features of a photograph, and the centre crop among them, or -1 */
     size_t *index;           /**< [n] in the cache */
     int *truth;              /**< [n] into names */
     int *y;                  /**< [n] class of the head, -1 where it has none */
@@ -50,7 +51,10 @@ int firn_sample_split(struct firn_sample *sample, struct firn_sample *held, int 
 int firn_sample_shared(const struct firn_sample *a, const struct firn_sample *b, size_t *shared,
                        struct firn_error *err);
 
-/** Reads the features. FIRN_DATA: one is damaged or not finite; as firn_cache_features(). */
+/**
+ * Reads the features, of several views that of the centre crop, which there must be. FIRN_DATA:
+ * one is damaged or not finite; as firn_cache_features().
+ */
 int firn_sample_load(struct firn_sample *sample, struct firn_error *err);
 
 static inline struct firn_rows firn_sample_rows(const struct firn_sample *s)

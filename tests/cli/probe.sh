@@ -62,3 +62,14 @@ probe -q --epochs 0 -o head.safetensors train.firn val.firn
 probe -q --epochs 0 -o head.npz train.firn val.firn
 probe -q --epochs 0 -o no/head.npz train.firn val.firn
 ls head.*
+
+echo "# several views: the centre crop counts"
+for views in center five random:2; do
+    quiet extract --views $views -o $views train
+    quiet extract --views $views -o $views.val val
+    probe -q --epochs 0 $views $views.val
+done
+for views in center five; do
+    firn probe -q --json --epochs 0 $views $views.val | tr , '\n' | grep '_accuracy"' >$views.json
+done
+cmp center.json five.json && echo "the same"

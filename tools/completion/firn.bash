@@ -25,6 +25,7 @@ _firn()
     case $prev in
     --exif) mapfile -t COMPREPLY < <(compgen -W "ignore apply" -- "$cur"); return ;;
     --decode) mapfile -t COMPREPLY < <(compgen -W "exact fast" -- "$cur"); return ;;
+    --views) mapfile -t COMPREPLY < <(compgen -W "center flip five ten random:" -- "$cur"); return ;;
     --store) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$cur"); return ;;
     --scale) mapfile -t COMPREPLY < <(compgen -W "common each" -- "$cur"); return ;;
     --log) mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur"); return ;;

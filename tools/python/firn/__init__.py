@@ -7,9 +7,11 @@
     batch = cache.features[[5, 1, 7]]             # any rows, in any order, with repeats
     loader = torch.utils.data.DataLoader(firn.TorchDataset(cache), batch_size=256, shuffle=True)
 
-A row is a photograph that has a feature, in the order of torchvision's ImageFolder. A cache is a
-snapshot: what a writer adds later is seen by opening it again. It may be used from several threads,
-after a fork, and in the workers of a DataLoader.
+A row is a photograph that has a feature, in the order of torchvision's ImageFolder; where a cache
+was made with several views of each, a row is a view, and those of a photograph follow each other:
+cache.views[row] says which, and features[cache.views == cache.center] are the centre crops'. Labels
+and paths repeat. A cache is a snapshot: what a writer adds later is seen by opening it again. It
+may be used from several threads, after a fork, and in the workers of a DataLoader.
 """
 import ctypes
 import os
@@ -101,7 +103,8 @@ class Cache:
         self._c = None
         self._c = _library.open_cache(os.fsencode(self.path))
         stat = _library.stat_of(self._c)
-        self._rows, self.dim = stat.records, stat.dim
+        self._rows, self.dim = stat.records * stat.views, stat.dim
+        self.n_views, self.center = stat.views, stat.center if stat.center >= 0 else None
         self.stat = {name: getattr(stat, name) for name, _ in stat._fields_}
         self._labels = self._paths = None
 
@@ -132,7 +135,8 @@ class Cache:
         return self._rows
 
     def __repr__(self):
-        return f"<firn.Cache {self.path!r}: {self._rows} features of {self.dim} numbers>"
+        each = f", {self.n_views} views of a photograph" if self.n_views > 1 else ""
+        return f"<firn.Cache {self.path!r}: {self._rows} features of {self.dim} numbers{each}>"
 
     def _alive(self):
         if not self._c:
@@ -164,6 +168,11 @@ class Cache:
         return self._labels
 
     @property
+    def views(self):
+        """int64 [N]: which view of its photograph a row is, from 0 to n_views - 1."""
+        return numpy.arange(self._rows, dtype=numpy.int64) % self.n_views
+
+    @property
     def paths(self):
         """Absolute paths as an array of str; os.fsencode() gives the bytes."""
         if self._paths is None:
@@ -190,13 +199,16 @@ class Cache:
         return _library.fingerprint_of(self._alive())
 
     def feature_of(self, content):
-        """The feature of a file's contents, given by their BLAKE2b-256 (bytes or hexadecimal)."""
+        """
+        The feature of a file's contents, given by their BLAKE2b-256 (bytes or hexadecimal): [D],
+        or [n_views, D] of several views.
+        """
         key = bytes.fromhex(content) if isinstance(content, str) else bytes(content)
         if len(key) != 32:
             raise ValueError("a content hash has 32 bytes")
-        out = numpy.empty(self.dim, numpy.float32)
+        out = numpy.empty((self.n_views, self.dim), numpy.float32)
         _library.check(_library.lib.firn_cache_feature_of, self._alive(), key, out.ctypes.data)
-        return out
+        return out if self.n_views > 1 else out[0]
 
     def photographs(self):
         """Everything in the ledger, also what was skipped, is corrupt or gone."""

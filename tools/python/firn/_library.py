@@ -29,8 +29,10 @@ class Stat(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in
                 ("records", "skipped", "corrupt", "gone", "rows")] + [
                     ("dim", ctypes.c_int), ("store", ctypes.c_int), ("segments", ctypes.c_size_t),
-                    ("bytes", ctypes.c_uint64), ("raw_bytes", ctypes.c_uint64)] + [
-                        (name, ctypes.c_size_t) for name in ("classes", "runs", "lost_segments")]
+                    ("bytes", ctypes.c_uint64), ("raw_bytes", ctypes.c_uint64),
+                    ("classes", ctypes.c_size_t), ("runs", ctypes.c_size_t),
+                    ("lost_segments", ctypes.c_size_t), ("views", ctypes.c_int),
+                    ("center", ctypes.c_int)]
 
 
 class Photo(ctypes.Structure):
