@@ -267,6 +267,8 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
     }
     s->sequence = stamp.sequence;
     firn_publish(w->lock, s->number, s->id, s->end);
+    if (is_new) /* after a power cut it shall still say that there is this segment */
+        firn_lock_settle(w->lock);
     clear_pending(w);
     remove_stale(w);
     return 0;

@@ -242,11 +242,14 @@ static int drop_strangers(struct firn_loaded *l)
         const struct firn_segment *s = l->segment + i;
         if (s->cache == l->cache && l->cache != 0)
             continue;
+        /* A writer was killed before its first page was whole, or the power went before that page
+         * was on disk: then as much as it had written reads as zeros. */
+        bool zeros = s->damaged == UINT64_MAX;
+        bool begun = s->cache == 0 && (s->size <= 2 * FIRN_PAGE || zeros);
         l->skipped++;
-        if (s->size > l->skipped_bytes)
+        if (s->size > l->skipped_bytes && !(begun && zeros))
             l->skipped_bytes = s->size;
-        /* Not one whole block, and short: a writer was killed before its first page was whole. */
-        result = firn_loaded_drop(l, i, s->cache == 0 && s->size <= 2 * FIRN_PAGE);
+        result = firn_loaded_drop(l, i, begun);
     }
     return result;
 }
