@@ -126,9 +126,12 @@ static bool on_file(void *user, const char *path, size_t name)
         return true;
     pthread_mutex_lock(&w->mutex);
     bool waits = firn_settle_has(w->settle, path);
+    bool sleeps = firn_settle_count(w->settle) == 0;
     if (!waits && is_fresh(&st)) {
         firn_watcher_note(w, l->root, path, name);
         waits = true;
+        if (sleeps)
+            firn_watcher_wake(w); /* else it comes soon to look at the others */
     }
     pthread_mutex_unlock(&w->mutex);
     return waits || firn_feed_put(w->config->feed, id, path, name);
@@ -373,7 +376,7 @@ static void look_at_all(struct firn_watcher *w)
     w->status.next_ns = now + (period > REST_FACTOR * (now - began) ? period
                                                                    : REST_FACTOR * (now - began));
     pthread_mutex_unlock(&w->mutex);
-    (void)!write(w->wake, &(uint64_t){1}, 8); /* it waits for next_ns */
+    firn_watcher_wake(w); /* it waits for next_ns */
 }
 
 /* Waits for something to do: true for everything, or a job, whose path is the caller's. */

@@ -45,6 +45,11 @@ void firn_watcher_say(struct firn_watcher *w, const char *fmt, ...)
     w->config->notice(w->config->user, text);
 }
 
+void firn_watcher_wake(struct firn_watcher *w)
+{
+    (void)!write(w->wake, &(uint64_t){1}, sizeof(uint64_t));
+}
+
 bool firn_watcher_ignores(const struct firn_watcher *w, const char *name)
 {
     return firn_ignored(name, w->config->exclude, w->config->n_exclude);
@@ -319,11 +324,6 @@ int firn_watcher_start(struct firn_watcher **out, const struct firn_watcher_conf
     return status;
 }
 
-static void wake_up(struct firn_watcher *w)
-{
-    (void)!write(w->wake, &(uint64_t){1}, sizeof(uint64_t));
-}
-
 void firn_watcher_stop(struct firn_watcher *w)
 {
     if (!w)
@@ -332,7 +332,7 @@ void firn_watcher_stop(struct firn_watcher *w)
     pthread_mutex_lock(&w->mutex);
     pthread_cond_broadcast(&w->work);
     pthread_mutex_unlock(&w->mutex);
-    wake_up(w);
+    firn_watcher_wake(w);
     if (w->has_events)
         pthread_join(w->events, NULL);
     if (w->has_finder)
@@ -357,7 +357,7 @@ void firn_watcher_again(struct firn_watcher *w, const char *path)
             firn_watcher_note(w, i, path, n > 1 ? n + 1 : 1);
     }
     pthread_mutex_unlock(&w->mutex);
-    wake_up(w);
+    firn_watcher_wake(w);
 }
 
 void firn_watcher_status(struct firn_watcher *w, struct firn_watcher_status *status)

@@ -69,6 +69,9 @@ bool firn_watcher_ignores(const struct firn_watcher *watcher, const char *name);
 /** Remembers a file that may be growing; no room: everything will be looked at. Mutex held. */
 void firn_watcher_note(struct firn_watcher *watcher, size_t root, const char *path, size_t name);
 
+/** Something has changed for the thread of events: it looks what is due. */
+void firn_watcher_wake(struct firn_watcher *watcher);
+
 void firn_watcher_say(struct firn_watcher *watcher, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
