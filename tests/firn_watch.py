@@ -31,8 +31,9 @@ class Watch(Bench):
         self.process = None
         atexit.register(self.leave_nothing)
         self.log = self.dir / "log"
-        sanitized = os.environ.get("ASAN_OPTIONS") or os.environ.get("TSAN_OPTIONS")
-        self.patience = 60 if sanitized else 30
+        code = Path(self.firn).read_bytes()
+        self.sanitized = b"__asan_init" in code or b"__tsan_init" in code
+        self.patience = 60 if self.sanitized else 30
 
     def photograph(self):
         """The bytes of a photograph that no other has: a comment makes them its own."""
