@@ -21,6 +21,8 @@ static void describe(FILE *out, const char *dir)
     fprintf(out, "done %zu skipped %zu corrupt %zu gone %zu rows %zu dim %d store %d lost %zu\n",
             stat.records, stat.skipped, stat.corrupt, stat.gone, stat.rows, stat.dim,
             (int)stat.store, stat.lost_segments);
+    if (stat.views > 1)
+        fprintf(out, "views %d center %d\n", stat.views, stat.center);
     for (int i = 0; i < FIRN_PARTS; i++)
         fprintf(out, "%s: %s\n", firn_part_names[i], firn_cache_fingerprint(c)->part[i]);
     for (size_t i = 0; firn_cache_run(c, i, &run) == 0; i++)
@@ -43,14 +45,17 @@ static void describe(FILE *out, const char *dir)
     fprintf(out, "verify %d: %zu findings\n", status, v.findings);
 }
 
-static void make(const char *dir, enum firn_store store)
+static void make(const char *dir, enum firn_store store, int views)
 {
     struct firn_fingerprint fp = test_fingerprint();
+    if (views > 1)
+        strcat(fp.part[FIRN_PART_PREPROCESS], " views=random:6:9/1");
     struct firn_error err = {0};
     for (unsigned k = 0; k < 2; k++) {
         struct firn_writer *w;
         struct firn_run run = {.start = 1700000000 + k, .seconds = 1.5, .done = 20, .version = "0"};
-        struct firn_writer_settings settings = {.segment_bytes = 8 << 10};
+        struct firn_writer_settings settings = {.segment_bytes = 8 << 10,
+                                                .views = views};
         char name[64];
         float feature[DIM];
         uint32_t root;
@@ -93,17 +98,18 @@ static void damage(const char *dir, int how)
 
 static int make_all(const char *base)
 {
-    static const char *const names[] = {"v1-f32", "v1-f16", "v1-flip", "v1-cut", "v1-missing"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const names[] = {"v1-f32", "v1-f16", "v1-flip", "v1-cut", "v1-missing",
+                                        "v1-views"};
+    for (int i = 0; i < 6; i++) {
         char *dir, *text, *lock;
         if (asprintf(&dir, "%s/%s", base, names[i]) < 0 || asprintf(&text, "%s.txt", dir) < 0)
             abort();
-        make(dir, i == 1 ? FIRN_STORE_F16 : FIRN_STORE_F32);
+        make(dir, i == 1 ? FIRN_STORE_F16 : FIRN_STORE_F32, i == 5 ? 6 : 1);
         if (asprintf(&lock, "%s/LOCK", dir) < 0)
             abort();
         unlink(lock); /* names a machine */
         free(lock);
-        if (i >= 2)
+        if (i >= 2 && i < 5)
             damage(dir, i - 1);
         FILE *out = fopen(text, "w");
         if (!out)
@@ -151,6 +157,6 @@ int main(int argc, char **argv)
     }
     if (d)
         closedir(d);
-    CHECK(seen >= 5, "%d caches", seen);
+    CHECK(seen >= 6, "%d caches", seen);
     CHECK_DONE();
 }

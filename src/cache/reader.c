@@ -29,7 +29,7 @@ static int find_center(const struct firn_head *head)
         return 0;
     views += strlen(" views=");
     if (strncmp(views, "five ", 5) == 0 || strncmp(views, "ten ", 4) == 0)
-        return 4;
+        return head->views > 4 ? 4 : -1; /* as many as it says, or somebody made it up */
     return strncmp(views, "random:", 7) == 0 ? -1 : 0;
 }
 

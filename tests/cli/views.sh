@@ -33,6 +33,11 @@ firn export -q ten -o after.csv --path '*ring-02*'
 wc -l <after.csv
 try firn merge all ten
 try firn merge all flip
+# Statistics come from centre crops and serve all views; what was estimated otherwise does not.
+# shellcheck disable=SC2086 # options
+quiet firn bn estimate -q -m $model $small -o stats photos
+try extract --bn stats --views flip -o adapted photos
+try extract --bn stats --exif apply --views flip -o new photos
 # What does not go together.
 try extract --views six -o new photos
 try extract --views random:0 -o new photos
