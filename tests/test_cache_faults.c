@@ -1,75 +1,100 @@
 /* SPDX-License-Identifier: MIT */
-/** Every call of the write path fails once, or from then on: nothing is acknowledged falsely. */
+/**
+ * Every call of the write path fails once, or from then on, or is the last that a process makes:
+ * nothing is acknowledged falsely, and nothing stays behind for ever.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
 #include "cache/upkeep.h"
 #include "cache_util.h"
+
+enum crash { NO_CRASH, BEFORE, HALF_WAY, AFTER };
 
 /* The real disk, but for call number `fail_at`. */
 struct bad_disk {
     long calls, fail_at; /* fail_at 0: never */
     bool forever;
     int error;           /* 0: a short write, ENOSPC for the rest */
+    enum crash crash;    /* instead, the process is killed at that call */
 };
 
 static bool fails(struct bad_disk *d)
 {
     d->calls++;
+    if (d->crash)
+        return d->crash == BEFORE && d->calls == d->fail_at && kill(getpid(), SIGKILL) == 0;
     if (d->fail_at == 0 || d->calls < d->fail_at || (d->calls > d->fail_at && !d->forever))
         return false;
     errno = d->error ? d->error : ENOSPC;
     return true;
 }
 
+/* What a call returns, when the process lives to see it. */
+static int done(const struct bad_disk *d, int result)
+{
+    if (d->crash == AFTER && d->calls == d->fail_at)
+        kill(getpid(), SIGKILL);
+    return result;
+}
+
 static int bad_mkdir(void *user, const char *path)
 {
-    return fails(user) ? -1 : firn_disk_system.mkdir(NULL, path);
+    return fails(user) ? -1 : done(user, firn_disk_system.mkdir(NULL, path));
 }
 
 static int bad_create(void *user, const char *path)
 {
-    return fails(user) ? -1 : firn_disk_system.create(NULL, path);
+    return fails(user) ? -1 : done(user, firn_disk_system.create(NULL, path));
 }
 
 static int bad_open(void *user, const char *path)
 {
-    return fails(user) ? -1 : firn_disk_system.open(NULL, path);
+    return fails(user) ? -1 : done(user, firn_disk_system.open(NULL, path));
 }
 
 static ssize_t bad_pwrite(void *user, int fd, const void *bytes, size_t n, uint64_t offset)
 {
     struct bad_disk *d = user;
-    if (!fails(d))
-        return firn_disk_system.pwrite(NULL, fd, bytes, n, offset);
+    bool bad = fails(d);
+    if (d->crash == HALF_WAY && d->calls == d->fail_at) {
+        firn_disk_system.pwrite(NULL, fd, bytes, n / 2, offset);
+        kill(getpid(), SIGKILL);
+    }
+    if (!bad)
+        return done(d, (int)firn_disk_system.pwrite(NULL, fd, bytes, n, offset));
     return d->error ? -1 : firn_disk_system.pwrite(NULL, fd, bytes, n / 8 + 1, offset);
 }
 
 static int bad_fdatasync(void *user, int fd)
 {
-    return fails(user) ? -1 : firn_disk_system.fdatasync(NULL, fd);
+    return fails(user) ? -1 : done(user, firn_disk_system.fdatasync(NULL, fd));
 }
 
 static int bad_reserve(void *user, int fd, uint64_t offset, uint64_t n)
 {
-    return fails(user) ? -1 : firn_disk_system.reserve(NULL, fd, offset, n);
+    return fails(user) ? -1 : done(user, firn_disk_system.reserve(NULL, fd, offset, n));
 }
 
 static int bad_truncate(void *user, int fd, uint64_t size)
 {
-    return fails(user) ? -1 : firn_disk_system.truncate(NULL, fd, size);
+    return fails(user) ? -1 : done(user, firn_disk_system.truncate(NULL, fd, size));
 }
 
 static int bad_sync_dir(void *user, const char *path)
 {
-    return fails(user) ? -1 : firn_disk_system.sync_dir(NULL, path);
+    return fails(user) ? -1 : done(user, firn_disk_system.sync_dir(NULL, path));
 }
 
 static int bad_unlink(void *user, const char *path)
 {
-    return fails(user) ? -1 : firn_disk_system.unlink(NULL, path);
+    return fails(user) ? -1 : done(user, firn_disk_system.unlink(NULL, path));
 }
 
 static int bad_rename(void *user, const char *from, const char *to)
 {
-    return fails(user) ? -1 : firn_disk_system.rename(NULL, from, to);
+    return fails(user) ? -1 : done(user, firn_disk_system.rename(NULL, from, to));
 }
 
 static int bad_close(void *user, int fd)
@@ -216,14 +241,88 @@ static long live(struct bad_disk d, int *failures)
     return d.calls;
 }
 
+/* Bytes of all files that are there. */
+static uint64_t bytes_of(const char *dir)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    struct stat st;
+    uint64_t bytes = 0;
+    while (d && (e = readdir(d)) != NULL)
+        if (e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+            bytes += (uint64_t)st.st_size;
+    if (d)
+        closedir(d);
+    return bytes;
+}
+
+/* All runs and a compaction in a process that is killed at one call; 0: it lived. */
+static int live_and_die(const char *dir, struct bad_disk d, bool *acknowledged)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        struct firn_disk disk = table(&d);
+        int result = 0;
+        for (unsigned k = 0; k < RUNS && result == 0; k++)
+            result = run(dir, &disk, k * PHOTOS / RUNS, (k + 1) * PHOTOS / RUNS, acknowledged);
+        _exit(result || tidy(dir, &disk) || check_failed);
+    }
+    waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status) || status == 0, "a run ended with %#x", (unsigned)status);
+    return status;
+}
+
+/* Killed before, in or after each call: what is acknowledged is there, and the next compaction
+ * leaves no more behind than one that was never disturbed. Returns the points that there were. */
+static int test_crashes(enum crash crash, long calls, bool *acknowledged)
+{
+    struct firn_writer_settings settings = {.segment_bytes = 24 << 10};
+    struct firn_upkeep done;
+    struct firn_error err = {0};
+    char *base = test_dir(), dir[4200], when[100];
+    uint64_t least = 0;
+    int points = 0;
+    snprintf(dir, sizeof dir, "%s/cache", base);
+    for (long n = 0; n <= calls; n++) {
+        struct bad_disk d = {.crash = crash, .fail_at = n};
+        memset(acknowledged, 0, PHOTOS * sizeof *acknowledged);
+        points += live_and_die(dir, d, acknowledged) != 0;
+        snprintf(when, sizeof when, "killed %s call %ld", crash == BEFORE ? "before" :
+                 crash == AFTER ? "after" : "half-way through", n);
+        check_cache(dir, acknowledged, when);
+        CHECK_INT(run(dir, NULL, 0, PHOTOS, acknowledged), 0);
+        int result = firn_compact_with(dir, &settings, &done, &err);
+        CHECK(result == 0, "%s: %s", when, err.text);
+        check_cache(dir, acknowledged, when);
+        check_clean(dir);
+        least = n == 0 ? bytes_of(dir) : least;
+        CHECK(bytes_of(dir) <= least + 4 * FIRN_PAGE, "%s: %llu bytes, not %llu", when,
+              (unsigned long long)bytes_of(dir), (unsigned long long)least);
+        remove_dir(dir);
+    }
+    rmdir(base);
+    free(base);
+    return points;
+}
+
 int main(void)
 {
     static const int errors[] = {EIO, ENOSPC, 0, EDQUOT, EOPNOTSUPP, EINTR};
     int failures = 0, points = 0, kinds = test_times(3, 6), step = test_times(4, 1);
+    int crashes = 0;
     struct bad_disk never = {0};
+    bool *shared = mmap(NULL, PHOTOS * sizeof *shared, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return 1;
     long calls = live(never, &failures);
     CHECK_INT(failures, 0);
     CHECK(calls > 50, "the life has only %ld calls", calls);
+    for (enum crash crash = BEFORE; crash <= AFTER; crash++)
+        crashes += test_crashes(crash, calls, shared);
+    munmap(shared, PHOTOS * sizeof *shared);
     for (int kind = 0; kind < kinds; kind++)
         for (int forever = 0; forever < 2; forever++)
             for (long n = 1 + kind; n <= calls + 2; n += kind ? step : 1) {
@@ -234,6 +333,7 @@ int main(void)
                 points++;
             }
     CHECK(failures > points / 4, "%d of %d were felt", failures, points);
-    printf("%d points, %d failures felt\n", points, failures);
+    printf("%d points, %d failures felt; killed at %d points\n", points, failures, crashes);
+    CHECK(crashes > calls, "%d", crashes);
     CHECK_DONE();
 }

@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""System calls of a real run fail: check_strace.py FIRN SAMPLES.
+
+What the simulated disk of test_cache_faults.c cannot know is whether the program makes its durable
+writes by the calls that it simulates. Here strace makes the N-th of a kind fail, or all from then
+on, in `firn extract` itself: the exit status tells, nothing is acknowledged falsely, the cache is
+whole, and the next run completes it.
+"""
+import shutil
+import subprocess
+import sys
+
+from firn_test import Bench, skip
+
+OPTIONS = ("-q", "-m", "untrained:resnet18", "--resize", "40", "--crop", "32", "--threads", "1",
+           "--io", "threads")
+IOERR, CANTCREATE, NOINPUT = 74, 73, 66
+CALLS = (("pwrite64", "EIO"), ("pwrite64", "ENOSPC"), ("fdatasync", "EIO"), ("fdatasync", "ENOSPC"),
+         ("fsync", "EIO"), ("fallocate", "ENOSPC"), ("ftruncate", "EIO"), ("openat", "EMFILE"),
+         ("mkdir", "ENOSPC"))
+
+t = Bench(sys.argv)
+if not shutil.which("strace"):
+    skip("no strace")
+photos = t.draw("photos", 2)
+number = sum(1 for p in photos.rglob("*.jpg"))
+cache = t.dir / "cache"
+extract = [t.firn, "extract", *OPTIONS, "-o", str(cache), str(photos)]
+if subprocess.run(["strace", "-f", "-e", "inject=fdatasync:error=EIO:when=1", "-o",
+                   str(t.dir / "trace"), "true"], stderr=subprocess.DEVNULL).returncode:
+    skip("strace cannot be used here")
+
+
+def done():
+    out = subprocess.run([t.firn, "ls", str(cache)], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL)
+    return out.stdout.count(b"\tdone") if out.returncode == 0 else 0
+
+
+def attempt(call, error, when, known):
+    """One run in which calls fail; `known` photographs are in the cache already."""
+    # Only files of the cache: the loader and the photographs are none of this.
+    paths = [f"-P{cache}"] + [f"-P{cache}/seg-{i:08}.firn" for i in range(1, 6)]
+    ran = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(t.dir / "trace"), *paths, "-e", f"trace={call}", "-e",
+         f"inject={call}:error={error}:when={when}", *extract], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    what = f"{call} {error} {when}, {known} known"
+    text = ran.stderr.decode(errors="replace")
+    felt = b"(INJECTED)" in (t.dir / "trace").read_bytes()
+    t.check(ran.returncode in (0, IOERR, CANTCREATE, NOINPUT), f"{what}: {ran.returncode} {text}")
+    t.check(ran.returncode == 0 or (felt and text), f"{what}: {ran.returncode} {text}")
+    t.check(ran.returncode != 0 or done() == number, f"{what}: acknowledged falsely")
+    t.check(done() >= known, f"{what}: {known - done()} are lost")
+    t.run("extract", *OPTIONS, "-o", cache, photos)
+    t.check(done() == number, f"{what}: not completed")
+    t.run("verify", cache)
+    return felt
+
+
+# Half of the photographs are known, or none.
+(photos / "square").rename(t.dir / "square")
+half = t.dir / "half"
+t.run("extract", *OPTIONS, "-o", half, photos)
+(t.dir / "square").rename(photos / "square")
+points = 0
+for call, error in CALLS:
+    for when in ("1", "2", "1+"):
+        for start in (None, half):
+            shutil.rmtree(cache, ignore_errors=True)
+            if start:
+                shutil.copytree(start, cache)
+            points += attempt(call, error, when, done())
+print(f"{points} runs in which a call failed")
+t.check(points >= 20, f"only {points} runs felt it")
+t.end()
