@@ -190,6 +190,13 @@ def weak_machines():
     new.write_bytes(t.photograph())
     t.wait(lambda: t.done(new), "the model is loaded again")
     t.check(t.status()["model_loads"] == loads + 1, "once")
+    for i in range(4):
+        t.wait(lambda: not t.status()["model_loaded"], "the model is given back again")
+        new.write_bytes(t.photograph())
+        t.wait(lambda i=i: t.status()["model_loads"] == loads + i + 2, "and loaded again")
+    t.wait(lambda: not t.status()["model_loaded"], "the model is given back in the end")
+    more = t.status()["memory"] - memory
+    t.check(t.sanitized or more < 8e6, f"{more} bytes more when it was given back five times")
     nice = os.getpriority(os.PRIO_PROCESS, t.process.pid)
     t.check(nice == 10 and os.sched_getscheduler(t.process.pid) == os.SCHED_BATCH,
             f"low priority: {nice}")

@@ -32,6 +32,7 @@ random.seed(1)
 known = [t.photograph() for _ in range(64)]
 present = collections.deque()
 samples = []     # (seconds, bytes resident, descriptors, threads)
+silent = []      # bytes resident without the model
 came = new = 0
 
 
@@ -111,6 +112,7 @@ def be_silent():
     """Until the model is given back; the time is made up for."""
     t.wait(lambda: not t.ask()["model_loaded"], "the model is given back", 60)
     time.sleep(SILENCE)
+    silent.append(resident(t.process.pid))
 
 
 def run():
@@ -144,6 +146,8 @@ def report():
     print(f"resident: {samples[0][1] / 1e6:.1f} MB at first, {samples[-1][1] / 1e6:.1f} MB at "
           f"last, {max(s[1] for s in samples) / 1e6:.1f} MB at most; slope "
           f"{slope(samples):+.2f} MB/h over all, {slope(half):+.2f} MB/h over the second half")
+    if silent:
+        print(f"without the model: {', '.join(f'{n / 1e6:.1f}' for n in silent)} MB")
     print(f"descriptors: {counts[0][0]} to {counts[0][-1]}, at last {samples[-1][2]}; "
           f"threads: {counts[1][0]} to {counts[1][-1]}")
     size = sum(f.stat().st_size for f in t.cache.rglob("*") if f.is_file())

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/ioprio.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +23,12 @@
 #include <unistd.h>
 
 #include "firn/watch.h"
+
+/*
+ * The allocator would learn from the first large block that is freed to keep the next ones, and a
+ * daemon that gives its model back time and again would be left with holes it cannot give back.
+ */
+#define MMAP_FROM (256 << 10)
 
 /* node_exporter's textfile collector reads four times a minute. */
 #define METRICS_MS 15000
@@ -363,6 +370,7 @@ static int watch(const struct firn_verb *verb, int argc, char **argv)
     if (args->priority != 2) {
         lower_priority();
     }
+    mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
     struct daemon d = {.first = args, .args = args, .verb = verb, .argc = argc, .argv = argv,
                        .cache = args->watch.extract.cache};
     status = serve(&d);
