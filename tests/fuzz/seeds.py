@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Small photographs of every format for the fuzz targets.
+"""Small photographs of every format, and weight files, for the fuzz targets.
 
-    seeds.py DIR                    writes DIR/{jpeg,png,pnm,bmp,tiff,webp}/*
+    seeds.py DIR                    writes DIR/{jpeg,png,pnm,bmp,tiff,webp,weights}/*
     seeds.py --run NAME PROGRAM N   runs PROGRAM on the seeds of NAME and N mutations of each
 """
 import io
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,9 @@ from pathlib import Path
 try:
     from PIL import Image
 except ImportError as missing:
-    print(f"SKIP: {missing}")
-    sys.exit(77)
+    if "weights" not in sys.argv:
+        print(f"SKIP: {missing}")
+        sys.exit(77)
 
 chance = random.Random(3)
 
@@ -42,7 +44,27 @@ def numbers(kind, most, bands):
     return f"P{kind} 6 5 {most}\n".encode() + data
 
 
+def weights():
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from weights_files import (safetensors, state_dict, tensor, torch_legacy, torch_tar, torch_zip)
+    floats = struct.pack("<4f", 1, 2, 3, 4)
+    state = state_dict({"w": tensor("0", (4,)), "v": tensor("0", (2,), 4, offset=2)})
+    yield torch_zip(state, {"0": floats})
+    yield torch_zip(state, {"0": floats}, zip64=True)
+    yield torch_legacy(state, {"0": (floats, 4)})
+    for how in ("tensor", "reduce", "newobj"):
+        yield torch_tar({"w": ((4,), floats)}, how=how)
+    header = {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+              "v": {"dtype": "F16", "shape": [2, 2], "data_offsets": [8, 16]},
+              "__metadata__": {"format": "pt"}}
+    yield safetensors(header, floats)
+
+
 def seeds(name):
+    if name == "weights":
+        yield from weights()
+        return
     exif = Image.Exif()
     exif[274] = 6
     if name == "jpeg":
@@ -92,7 +114,7 @@ def write(root, name):
 
 def main():
     if sys.argv[1] != "--run":
-        for name in ("jpeg", "png", "pnm", "bmp", "tiff", "webp"):
+        for name in ("jpeg", "png", "pnm", "bmp", "tiff", "webp", "weights"):
             write(sys.argv[1], name)
         return 0
     name, program, mutations = sys.argv[2:]
