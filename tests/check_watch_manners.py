@@ -155,8 +155,8 @@ def again(file):
     after.write_bytes(t.photograph())
     t.wait(lambda: t.done(after), "the new root is watched")
     lines[0] = "model = untrained:resnet34"
-    write("store = f16")
-    hangup("model, store: cannot change")
+    write("store = f16", "views = ten")
+    hangup("model, views, store: cannot change")
     t.check(len(t.rows()) == len([*t.photos.rglob("*.jpg")]) + 2, "a root that is not watched "
             "any more is not forgotten")
     lines[0] = f"model = {MODEL[1]}"

@@ -172,8 +172,8 @@ bool firn_watch_args_changed(const struct firn_watch_args *from, const struct fi
 {
     /* What features are made of, where they are, and what was done before anything else. */
     static const char *const never[] = {"model", "output", "bn", "resize", "crop", "exif",
-                                        "decode", "store", "cpu", "allow-network-fs",
-                                        "background", "priority", NULL};
+                                        "decode", "views", "store", "cpu",
+                                        "allow-network-fs", "background", "priority", NULL};
     static const char *const outside[] = {"config", "log", "metrics-file", NULL};
     bool changed = !same_list(&from->directories, &to->directories);
     fixed[0] = '\0';
@@ -203,6 +203,7 @@ void firn_watch_args_keep(struct firn_watch_args *to, const struct firn_watch_ar
     o->crop = was->crop;
     o->turn = was->turn;
     o->fast = was->fast;
+    o->views = was->views;
     o->store = was->store;
     o->cpu = was->cpu;
     o->allow_network_fs = was->allow_network_fs;
