@@ -1,6 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /** Several features of each photograph. */
+#include "cache/records.h"
 #include "cache_util.h"
+
+/* The head of a segment with one view is as it always was; what makes no sense is refused. */
+static void test_head(void)
+{
+    const struct firn_fingerprint fp = test_fingerprint();
+    static const struct {
+        uint32_t dim, views, known; /* known: the first word, or 0 for what the writer puts */
+        bool sound;
+    } cases[] = {{512, 1, 0, true}, {5120, 10, 0, true}, {512, 3, 0, false}, {512, 2, 2, false},
+                 {512, 2, 3, false}, {512, 513, 0, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct firn_head head = {
+            .number = 1, .dim = cases[i].dim, .views = cases[i].views, .fp = fp};
+        struct firn_head got;
+        struct firn_buffer out = {0};
+        firn_head_put(&out, &head);
+        if (cases[i].known)
+            out.data[0] = (uint8_t)cases[i].known;
+        CHECK(firn_get(out.data, 4) == (cases[i].known ? cases[i].known : cases[i].views > 1));
+        const bool sound = firn_head_get(out.data, out.size, &got) == 0;
+        CHECK(sound == cases[i].sound, "case %zu", i);
+        CHECK(!sound || (got.views == cases[i].views && got.dim == cases[i].dim));
+        if (cases[i].views > 1) {
+            memset(out.data + out.size - 4, 0, 4);
+            CHECK_INT(firn_head_get(out.data, out.size, &got), -1);
+            CHECK_INT(firn_head_get(out.data, out.size - 4, &got), -1);
+        }
+        free(out.data);
+    }
+}
 
 /* A row is a view where photographs have several; feature_of and features bring all of them. */
 static void test_views(void)
@@ -51,6 +82,7 @@ static void test_views(void)
 
 int main(void)
 {
+    test_head();
     test_views();
     CHECK_DONE();
 }
