@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Compares firn's views with torchvision's through Pillow, byte by byte: check_views.py DUMP
 
-DUMP is the program pixels_dump. The boxes of random views are computed here a second time, from
-what src/image/views.c says of its generator and by the formula of RandomResizedCrop.
+DUMP is the program pixels_dump. With $FIRN_DATA, real photographs are compared as well. The boxes
+of random views are computed here a second time, from what src/image/views.c says of its generator
+and by the formula of RandomResizedCrop.
 """
 import hashlib
 import io
 import math
+import os
 import struct
 import sys
 import tempfile
+from pathlib import Path
 
 from PIL import Image, ImageOps
 from torchvision.transforms import CenterCrop, FiveCrop, RandomResizedCrop, Resize, TenCrop
@@ -141,6 +144,11 @@ def main():
                 print(f"all, {views}, {' '.join(how)}: {'identical' if same else 'DIFFERENT'}")
             bad += compare("turned", files.kinds["turned"], (67, 60), views, ("generic", "turn"),
                            ImageOps.exif_transpose)
+    if os.environ.get("FIRN_DATA"):
+        photographs = sorted(map(str, (Path(os.environ["FIRN_DATA"]) / "hymenoptera" / "val")
+                                 .rglob("*.jpg")))
+        for views in ("flip", "ten", "random:5:3"):
+            bad += compare("real photographs", photographs, (256, 224), views)
     print(tally)
     default = RandomResizedCrop(60)
     bad += default.scale != (0.08, 1.0) or default.ratio != (3 / 4, 4 / 3)
