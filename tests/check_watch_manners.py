@@ -231,6 +231,14 @@ def unit():
     found = re.search(r"exposure level for \S+ ([0-9.]+)", done.stdout)
     t.check(found and float(found.group(1)) <= 2.0, f"exposure: {done.stdout[-500:]} {done.stderr}")
     print(f"exposure {found.group(1) if found else '?'}")
+    for name in ("firn@", "firn-user@"):
+        unit_ = t.dir / f"{name}y.service"
+        words = (Path(t.firn).parent / f"{name}.service").read_text()
+        unit_.write_text(re.sub("^ExecStart=[^ ]*", f"ExecStart={t.firn}", words, flags=re.M))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit_],
+                              capture_output=True, text=True)
+        about = [line for line in done.stderr.splitlines() if name in line]
+        t.check(done.returncode == 0 and not about, f"verify: {done.returncode} {done.stderr}")
 
 
 def model_changes():
