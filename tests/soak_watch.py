@@ -153,7 +153,8 @@ def report():
     size = sum(f.stat().st_size for f in t.cache.rglob("*") if f.is_file())
     print(f"cache: {size / 1e6:.1f} MB")
     t.check(status["failed"] == 0, "none fails")
-    t.check(counts[0][-1] - counts[0][0] <= 4, f"descriptors are flat: {set(counts[0])}")
+    usual = counts[0][len(counts[0]) // 2]  # a look, or a line that begins, has more for a moment
+    t.check(max(usual, samples[-1][2]) <= samples[0][2] + 4, f"descriptors: {set(counts[0])}")
     if seconds >= 1800:
         t.check(slope(half) <= 1, "memory is flat")
 
