@@ -315,8 +315,9 @@ def asleep():
         t.process.send_signal(signal.SIGCONT)
         t.wait(lambda: t.status()["done"] >= 51 * (night + 1), "all that came meanwhile is done")
     status = t.settled()
-    t.check(status["rescans"] == before["rescans"] and descriptors() <= most,
-            f"no storm, no leak: {status}")
+    t.check(status["rescans"] == before["rescans"], f"no storm of looks: {status}")
+    # libfaketime opens its own memory anew, and an answer to `status` takes one for a moment
+    t.check(descriptors() <= most + 3, "no descriptor leaks, least of all one a photograph")
     t.complete()
     t.stop()
 
