@@ -7,10 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FORGET 65536 /* photographs after which their memory is given back */
+
+/** Which photographs are asked for. */
+struct choice {
+    bool all;        /* gone ones too */
+    bool failed;     /* skipped and corrupt ones only */
+    bool duplicates; /* only those that share their contents with another */
+};
+
 struct listing {
-    const struct firn_cache *cache;
-    size_t *index; /* photographs to show, in this order */
-    size_t n;
+    struct firn_cache *cache;
+    struct choice choice;
+    size_t *index; /* photographs to show, in this order; NULL: all that are chosen */
+    size_t n;      /* of them, or of all */
     bool json;
     bool absolute; /* paths from / on; else below their root when there is one root only */
     bool zero;     /* lines end in NUL */
@@ -18,18 +28,53 @@ struct listing {
     int width;     /* of the path column when aligned */
 };
 
+static bool is_chosen(const struct choice *c, enum firn_state state)
+{
+    if (c->duplicates) {
+        return state == FIRN_DONE;
+    }
+    if (state == FIRN_GONE) {
+        return c->all && !c->failed;
+    }
+    return !c->failed || state != FIRN_DONE;
+}
+
+/** The next photograph to show, *at being 0 at first; false after the last. */
+static bool next(const struct listing *l, size_t *at, struct firn_photo *photo)
+{
+    for (; *at < l->n; ++*at) {
+        size_t i = l->index ? l->index[*at] : *at;
+        if (!l->index && !is_chosen(&l->choice, firn_cache_state(l->cache, i))) {
+            continue;
+        }
+        if (*at % FORGET == 0) {
+            firn_cache_forget(l->cache);
+        }
+        firn_cache_photo(l->cache, i, photo);
+        ++*at;
+        return true;
+    }
+    return false;
+}
+
 static bool one_root(const struct listing *l)
 {
-    struct firn_photo first, photo;
-    for (size_t i = 0; i < l->n; i++) {
-        firn_cache_photo(l->cache, l->index[i], &photo);
-        if (i == 0) {
-            first = photo;
-        } else if (photo.root != first.root && strcmp(photo.root, first.root) != 0) {
-            return false;
-        }
+    struct firn_cache_stat stat;
+    struct firn_photo photo;
+    char *first = NULL;
+    bool one = true;
+    firn_cache_stat(l->cache, &stat);
+    if (stat.roots <= 1) {
+        return true;
     }
-    return true;
+    for (size_t at = 0; one && next(l, &at, &photo);) {
+        if (!first) {
+            first = strdup(photo.root);
+        }
+        one = first && strcmp(photo.root, first) == 0;
+    }
+    free(first);
+    return one;
 }
 
 /** Wide enough for most paths; a few long ones may stick out. */
@@ -37,8 +82,7 @@ static int path_width(const struct listing *l)
 {
     struct firn_photo photo;
     size_t widest = 0;
-    for (size_t i = 0; i < l->n; i++) {
-        firn_cache_photo(l->cache, l->index[i], &photo);
+    for (size_t at = 0; next(l, &at, &photo);) {
         size_t width = strlen(photo.name) + (l->absolute ? strlen(photo.root) + 1 : 0);
         widest = width > widest && width <= 60 ? width : widest;
     }
@@ -99,24 +143,6 @@ static int print_json(const struct firn_photo *photo)
     return firn_cli_print_json(&j);
 }
 
-/** Which photographs are asked for. */
-struct choice {
-    bool all;        /* gone ones too */
-    bool failed;     /* skipped and corrupt ones only */
-    bool duplicates; /* only those that share their contents with another */
-};
-
-static bool is_chosen(const struct choice *c, const struct firn_photo *photo)
-{
-    if (c->duplicates) {
-        return photo->state == FIRN_DONE;
-    }
-    if (photo->state == FIRN_GONE) {
-        return c->all && !c->failed;
-    }
-    return !c->failed || photo->state != FIRN_DONE;
-}
-
 struct content {
     uint8_t key[32];
     size_t i;     /* of the photograph */
@@ -142,17 +168,20 @@ static int by_group(const void *a, const void *b)
 /** Keeps those whose contents occur more than once, together; groups in order of their first. */
 static bool keep_duplicates(struct listing *l)
 {
+    size_t *index = calloc(l->n + 1, sizeof(*index)), n = 0, kept = 0;
     struct content *content = calloc(l->n + 1, sizeof(*content));
     struct firn_photo photo;
-    size_t kept = 0;
-    if (!content) {
+    if (!content || !index) {
+        free(content);
+        free(index);
         return false;
     }
-    for (size_t i = 0; i < l->n; i++) {
-        firn_cache_photo(l->cache, l->index[i], &photo);
-        memcpy(content[i].key, photo.content, sizeof(content[i].key));
-        content[i].i = l->index[i];
+    for (size_t at = 0; next(l, &at, &photo); n++) {
+        memcpy(content[n].key, photo.content, sizeof(content[n].key));
+        content[n].i = at - 1;
     }
+    l->index = index;
+    l->n = n;
     qsort(content, l->n, sizeof(*content), by_key);
     for (size_t i = 0, end; i < l->n; i = end) {
         for (end = i + 1; end < l->n && !memcmp(content[i].key, content[end].key, 32); end++) {
@@ -171,34 +200,21 @@ static bool keep_duplicates(struct listing *l)
     return true;
 }
 
-static bool choose(struct listing *l, const struct choice *c)
-{
-    size_t n = firn_cache_count(l->cache);
-    l->index = calloc(n + 1, sizeof(*l->index));
-    for (size_t i = 0; l->index && i < n; i++) {
-        struct firn_photo photo;
-        firn_cache_photo(l->cache, i, &photo);
-        if (is_chosen(c, &photo)) {
-            l->index[l->n++] = i;
-        }
-    }
-    return l->index && (!c->duplicates || keep_duplicates(l));
-}
-
-static int print_all(struct listing *l, const struct choice *c)
+static int print_all(struct listing *l)
 {
     struct firn_photo photo, before = {0};
     int status = FIRN_OK;
-    if (!choose(l, c)) {
+    l->n = firn_cache_count(l->cache);
+    if (l->choice.duplicates && !keep_duplicates(l)) {
         firn_cli_warn("out of memory");
         return FIRN_NOMEM;
     }
     l->absolute = l->absolute || !one_root(l);
     l->aligned = isatty(STDOUT_FILENO) && !l->zero;
     l->width = l->aligned ? path_width(l) : 0;
-    for (size_t i = 0; i < l->n && status == FIRN_OK && !ferror(stdout); i++) {
-        firn_cache_photo(l->cache, l->index[i], &photo);
-        if (c->duplicates && !l->json && i && memcmp(photo.content, before.content, 32)) {
+    for (size_t at = 0; status == FIRN_OK && !ferror(stdout) && next(l, &at, &photo);) {
+        if (l->choice.duplicates && !l->json && at > 1 &&
+            memcmp(photo.content, before.content, 32)) {
             putchar(l->zero ? '\0' : '\n');
         }
         status = l->json ? print_json(&photo) : print(l, &photo);
@@ -210,15 +226,17 @@ static int print_all(struct listing *l, const struct choice *c)
 static int ls(const struct firn_verb *verb, int argc, char **argv)
 {
     struct listing l = {0};
-    struct choice c = {0};
     const struct firn_opt opts[] = {
         {FIRN_OPT_FLAG, 'a', "absolute", NULL, "paths from the root directory on", &l.absolute,
          NULL},
-        {FIRN_OPT_FLAG, 0, "all", NULL, "also those that are gone from their directory", &c.all,
+        {FIRN_OPT_FLAG, 0, "all", NULL, "also those that are gone from their directory",
+         &l.choice.all,
          NULL},
-        {FIRN_OPT_FLAG, 'd', "duplicates", NULL, "only equal files, group by group", &c.duplicates,
+        {FIRN_OPT_FLAG, 'd', "duplicates", NULL, "only equal files, group by group",
+         &l.choice.duplicates,
          NULL},
-        {FIRN_OPT_FLAG, 'f', "failed", NULL, "only what was skipped or is corrupt", &c.failed,
+        {FIRN_OPT_FLAG, 'f', "failed", NULL, "only what was skipped or is corrupt",
+         &l.choice.failed,
          NULL},
         {FIRN_OPT_FLAG, '0', "null", NULL, "raw bytes, each line ends in a NUL byte", &l.zero,
          NULL},
@@ -235,7 +253,7 @@ static int ls(const struct firn_verb *verb, int argc, char **argv)
         return status;
     }
     l.cache = cache;
-    status = print_all(&l, &c);
+    status = print_all(&l);
     firn_cache_close(cache);
     free(l.index);
     return status;

@@ -47,6 +47,7 @@ static int print_json(const struct firn_cache *cache, const struct firn_cache_st
     firn_json_int(&j, "bytes", (int64_t)s->bytes);
     firn_json_int(&j, "raw_bytes", (int64_t)s->raw_bytes);
     firn_json_int(&j, "lost_segments", (int64_t)s->lost_segments);
+    firn_json_int(&j, "index_bytes", (int64_t)s->index_bytes);
     firn_json_array(&j, "classes");
     for (size_t i = 0; i < s->classes; i++) {
         firn_json_string(&j, NULL, firn_cache_class(cache, i));
@@ -99,6 +100,10 @@ static void print_text(const struct firn_cache *cache, const struct firn_cache_s
                firn_cli_bytes(raw, (double)s->raw_bytes));
     }
     putchar('\n');
+    if (s->index_bytes) {
+        printf("index           %s, derived: it may be removed\n",
+               firn_cli_bytes(bytes, (double)s->index_bytes));
+    }
     firn_fingerprint_print(firn_cache_fingerprint(cache));
     size_t first = s->runs > RUNS_SHOWN && !firn_cli_verbose ? s->runs - RUNS_SHOWN : 0;
     printf("runs            %zu", s->runs);

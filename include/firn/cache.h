@@ -21,7 +21,8 @@ enum firn_state {
 /** How features are stored. */
 enum firn_store { FIRN_STORE_F32 = 0, FIRN_STORE_F16 = 1 };
 
-/** One photograph of the ledger. Pointers live as long as the snapshot. */
+/** One photograph of the ledger. Pointers live as long as the snapshot, or until
+ * firn_cache_forget(). */
 struct firn_photo {
     const char *root;       /**< directory the walk began at, absolute; "" for a file by name */
     const char *name;       /**< path below root (or absolute when root is ""); bytes, not UTF-8 */
@@ -46,9 +47,11 @@ struct firn_cache_stat {
     uint64_t raw_bytes; /**< rows * views * dim * 4 */
     size_t classes;
     size_t runs;        /**< past runs recorded */
+    size_t roots;       /**< directories that photographs were found under */
     size_t lost_segments; /**< files of which something acknowledged is missing */
     int views;          /**< features of each photograph: 1, unless it was made with more views */
     int center;         /**< the view that is the centre crop; -1: none is */
+    uint64_t index_bytes; /**< size of the file INDEX, which may be removed; 0: not used */
 };
 
 /** One past run of a writer. */
@@ -68,7 +71,8 @@ struct firn_cache;
 /**
  * Opens a snapshot of what is acknowledged now. FIRN_NOINPUT: no cache there; FIRN_DATA: damaged
  * so that nothing can be read (single damaged blocks are left out and counted by firn_verify()).
- * One snapshot may be used by several threads. Close it with firn_cache_close(); NULL is fine.
+ * Of a large cache that has a file INDEX no more is read than is asked for, now and later. One
+ * snapshot may be used by several threads. Close it with firn_cache_close(); NULL is fine.
  */
 int firn_cache_open(struct firn_cache **out, const char *dir, struct firn_error *err);
 void firn_cache_close(struct firn_cache *cache);
@@ -94,6 +98,15 @@ int firn_cache_run(const struct firn_cache *cache, size_t i, struct firn_run *ru
  */
 size_t firn_cache_count(const struct firn_cache *cache);
 void firn_cache_photo(const struct firn_cache *cache, size_t i, struct firn_photo *photo);
+
+/** The state of a photograph, at less cost. */
+enum firn_state firn_cache_state(const struct firn_cache *cache, size_t i);
+
+/**
+ * Gives back the memory of photographs that were looked at, for programs that go through millions:
+ * what firn_cache_photo() pointed to is gone. No other thread may use the snapshot meanwhile.
+ */
+void firn_cache_forget(struct firn_cache *cache);
 
 /**
  * The index of a photograph by path: absolute, or relative to its root, or any unambiguous tail of

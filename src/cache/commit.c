@@ -266,6 +266,7 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
         return result;
     }
     s->sequence = stamp.sequence;
+    w->wrote = true;
     firn_publish(w->lock, s->number, s->id, s->end);
     if (is_new) /* after a power cut it shall still say that there is this segment */
         firn_lock_settle(w->lock);
@@ -279,7 +280,8 @@ static int ready(struct firn_writer *w, struct firn_error *err)
 {
     if (w->growing != FIRN_NO_SEGMENT && is_full(w)) {
         struct firn_error ignored; /* it is abandoned then, and gets its footer from the next */
-        firn_writer_close_segment(w, &ignored);
+        if (firn_writer_close_segment(w, &ignored) == 0)
+            firn_writer_index(w);
     }
     if (w->growing == FIRN_NO_SEGMENT && w->reopen != FIRN_NO_SEGMENT)
         reopen_segment(w);

@@ -171,7 +171,7 @@ static int compact(struct firn_writer *w, const char *dir, const struct firn_upk
 {
     struct firn_cache *cache;
     struct firn_cache_stat stat;
-    int status = firn_cache_open(&cache, dir, err);
+    int status = firn_cache_open_whole(&cache, dir, err);
     if (status != 0)
         return status;
     firn_cache_stat(cache, &stat);

@@ -40,7 +40,9 @@ enum firn_block_type {
     FIRN_BLOCK_RUN = 5,    /* a past run */
     FIRN_BLOCK_FOOTER = 6, /* derivable index of this or of an abandoned segment */
     FIRN_BLOCK_ROSTER = 7, /* which older segments belong to the cache */
-    FIRN_BLOCK_OPTIONAL = 128
+    FIRN_BLOCK_OPTIONAL = 128,
+    FIRN_BLOCK_ATLAS = 128, /* head of the file INDEX; in no segment */
+    FIRN_BLOCK_TABLE = 129  /* a page of its tables; in no segment */
 };
 
 /** A block header. */

@@ -69,16 +69,25 @@ static void return_hand(const struct firn_cache *cache, struct firn_hand *hand)
     destroy_hand(hand);
 }
 
+static int fail_index(const struct firn_cache *cache, struct firn_error *err)
+{
+    return firn_fail(err, FIRN_DATA, "%s: its file INDEX cannot be read: remove it, nothing is "
+                     "lost by that", cache->loaded.dir);
+}
+
 /* Brings the block at `place` into the hand. */
 static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_t place,
                  struct firn_error *err)
 {
-    const struct firn_place *p = cache->loaded.index.place + place;
+    struct firn_extent extent;
+    size_t segment;
     if (hand->place == place)
         return 0;
+    if (!firn_view_place(&cache->view, place, &extent, &segment))
+        return fail_index(cache, err);
     hand->place = FIRN_NO_PLACE;
     hand->in_views = UINT32_MAX;
-    int result = firn_segment_read(cache->loaded.segment + p->segment, &p->extent, &hand->scratch,
+    int result = firn_segment_read(cache->loaded.segment + segment, &extent, &hand->scratch,
                                    &hand->block, err);
     if (result == 0) {
         result = firn_block_get_rows(hand->codec, &hand->block,
@@ -87,36 +96,65 @@ static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_
             return firn_fail_nomem(err, "a block of the cache");
         if (result != 0)
             result = firn_fail(err, FIRN_DATA, "block at %llu is damaged: it cannot be expanded",
-                               (unsigned long long)p->extent.offset);
+                               (unsigned long long)extent.offset);
     }
     if (result == 0) {
         hand->place = place;
         return 0;
     }
     char path[512];
-    firn_loaded_path(&cache->loaded, p->segment, path, sizeof path);
+    firn_loaded_path(&cache->loaded, segment, path, sizeof path);
     return firn_fail_in(err, result, "%s", path);
+}
+
+/* The key of a row of the block in the hand, or NULL. */
+static const uint8_t *key_of(const struct firn_hand *hand, uint32_t row)
+{
+    return row < hand->block.count ? hand->rows.key + (size_t)row * FIRN_KEY : NULL;
 }
 
 /* Instead of one view of a photograph. */
 #define ALL_VIEWS (-1)
 
-/* Whether `row` of the block in the hand is that of `content`; the values of `view` then. */
-static bool take_row(const struct firn_cache *cache, struct firn_hand *hand, uint32_t row,
-                     const uint8_t *content, int view, float *out)
+/* The values of `view` of a row of the block in the hand. */
+static void put_values(const struct firn_cache *cache, struct firn_hand *hand, uint32_t row,
+                       int view, float *out)
 {
     const size_t dim = (size_t)cache->stat.dim;
-    if (row >= hand->block.count ||
-        memcmp(hand->rows.key + (size_t)row * FIRN_KEY, content, FIRN_KEY) != 0)
-        return false;
     if (view == ALL_VIEWS || cache->stat.views == 1) {
         firn_rows_values(&hand->rows, &hand->block, row, out);
-        return true;
+        return;
     }
     if (hand->in_views != row)
         firn_rows_values(&hand->rows, &hand->block, row, hand->views);
     hand->in_views = row;
     memcpy(out, hand->views + (size_t)view * dim, dim * sizeof *out);
+}
+
+/* Whether a row of the block in the hand is that of these contents; its values then. */
+static bool take_row(const struct firn_cache *cache, struct firn_hand *hand, uint32_t row,
+                     const uint8_t *content, int view, float *out)
+{
+    const uint8_t *key = key_of(hand, row);
+    if (!key || memcmp(key, content, FIRN_KEY) != 0)
+        return false;
+    put_values(cache, hand, row, view, out);
+    return true;
+}
+
+/* The same when it is known where the row is, and perhaps no more than a sum of its key. */
+static bool take_spot(const struct firn_cache *cache, struct firn_hand *hand,
+                      const struct firn_spot *spot, int view, float *out)
+{
+    const struct firn_view *v = &cache->view;
+    if (!(spot->place & FIRN_OF_ATLAS)) {
+        size_t entry = v->order.photo[spot->photo].entry;
+        return take_row(cache, hand, spot->row, v->loaded->index.entry[entry].content, view, out);
+    }
+    const uint8_t *key = key_of(hand, spot->row);
+    if (!key || firn_atlas_sum(key) != spot->check)
+        return false;
+    put_values(cache, hand, spot->row, view, out);
     return true;
 }
 
@@ -124,15 +162,17 @@ static bool take_row(const struct firn_cache *cache, struct firn_hand *hand, uin
 static int search(const struct firn_cache *cache, struct firn_hand *hand, const uint8_t *content,
                   const char *name, int view, float *out, struct firn_error *err)
 {
-    const struct firn_row *row;
+    struct firn_search search = {0};
+    struct firn_spot spot;
     struct firn_error why = {0};
-    size_t at = 0;
-    while ((row = firn_index_rows(&cache->loaded.index, content, &at)) != NULL)
-        if (grasp(cache, hand, row->place, &why) == 0 &&
-            take_row(cache, hand, row->row, content, view, out))
+    while (firn_view_search(&cache->view, content, &search, &spot))
+        if (grasp(cache, hand, spot.place, &why) == 0 &&
+            take_row(cache, hand, spot.row, content, view, out))
             return 0;
     if (why.code == FIRN_NOMEM || why.code == FIRN_IO)
         return firn_fail(err, why.code, "%s", why.text);
+    if (cache->loaded.atlas && firn_atlas_is_bad(cache->loaded.atlas))
+        return fail_index(cache, err);
     return firn_fail(err, FIRN_DATA, "%s: its feature cannot be read: %.600s; run firn extract "
                      "again to compute it anew", name, why.code ? why.text : "it is missing");
 }
@@ -140,10 +180,14 @@ static int search(const struct firn_cache *cache, struct firn_hand *hand, const 
 int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[32], float *out,
                           struct firn_error *err)
 {
-    size_t at = 0;
-    if (!firn_index_rows(&cache->loaded.index, content, &at))
+    struct firn_search first = {0};
+    struct firn_spot spot;
+    if (!firn_view_search(&cache->view, content, &first, &spot)) {
+        if (cache->loaded.atlas && firn_atlas_is_bad(cache->loaded.atlas))
+            return fail_index(cache, err);
         return firn_fail(err, FIRN_NOINPUT, "%s: has no feature of these contents",
                          cache->loaded.dir);
+    }
     struct firn_hand *hand = take_hand(cache);
     if (!hand)
         return firn_fail_nomem(err, "a feature");
@@ -155,7 +199,8 @@ int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[
 /* One of the features asked for. */
 struct wish {
     struct firn_spot spot;
-    int view; /* or ALL_VIEWS */
+    size_t row; /* counting photographs */
+    int view;   /* or ALL_VIEWS */
     size_t i; /* where it goes */
 };
 
@@ -165,6 +210,17 @@ static int compare_wishes(const void *a, const void *b)
     if (x->spot.place != y->spot.place)
         return x->spot.place < y->spot.place ? -1 : 1;
     return (x->i > y->i) - (x->i < y->i);
+}
+
+static int fulfil(const struct firn_cache *cache, struct firn_hand *hand, const struct wish *wish,
+                  float *out, struct firn_error *err)
+{
+    if (grasp(cache, hand, wish->spot.place, NULL) == 0 &&
+        take_spot(cache, hand, &wish->spot, wish->view, out))
+        return 0;
+    const struct firn_entry *e = firn_cache_entry(cache, firn_view_photo(&cache->view, wish->row));
+    return e ? search(cache, hand, e->content, e->name, wish->view, out, err)
+             : fail_index(cache, err);
 }
 
 static int grant(const struct firn_cache *cache, struct wish *wish, size_t n, float *out,
@@ -178,17 +234,34 @@ static int grant(const struct firn_cache *cache, struct wish *wish, size_t n, fl
     if (sorted < n)
         qsort(wish, n, sizeof *wish, compare_wishes);
     for (size_t k = 0; k < n && result == 0; k++) {
-        const struct firn_entry *e = firn_cache_entry(cache, wish[k].spot.photo);
-        const int view = wish[k].view;
-        const size_t width = view == ALL_VIEWS ? cache->loaded.head.dim : (size_t)cache->stat.dim;
-        float *to = out + wish[k].i * width;
-        if (grasp(cache, hand, wish[k].spot.place, NULL) != 0 ||
-            !take_row(cache, hand, wish[k].spot.row, e->content, view, to))
-            result = search(cache, hand, e->content, e->name, view, to, err);
+        const size_t width =
+            wish[k].view == ALL_VIEWS ? cache->loaded.head.dim : (size_t)cache->stat.dim;
+        result = fulfil(cache, hand, wish + k, out + wish[k].i * width, err);
     }
     if (hand)
         return_hand(cache, hand);
     return result;
+}
+
+static int find_spot(const struct firn_cache *cache, struct wish *wish, struct firn_error *err)
+{
+    return firn_view_spot(&cache->view, wish->row, &wish->spot) ? 0 : fail_index(cache, err);
+}
+
+/* The row of a photograph, or why it has none. */
+static int row_of(const struct firn_cache *cache, size_t i, size_t *row, struct firn_error *err)
+{
+    if (i >= cache->view.n)
+        return firn_fail(err, FIRN_USAGE, "photograph %zu: there are only %zu", i, cache->view.n);
+    *row = firn_view_row(&cache->view, i);
+    if (*row != SIZE_MAX)
+        return 0;
+    const struct firn_entry *e = firn_cache_entry(cache, i);
+    return !e ? fail_index(cache, err)
+              : firn_fail(err, FIRN_NOINPUT, "%s: has no feature (%s)", e->name,
+                          e->state == FIRN_DONE   ? "lost to damage"
+                          : e->state == FIRN_GONE ? "gone"
+                                                  : e->reason);
 }
 
 int firn_cache_features(const struct firn_cache *cache, const size_t *index, size_t n, float *out,
@@ -196,23 +269,11 @@ int firn_cache_features(const struct firn_cache *cache, const size_t *index, siz
 {
     struct wish *wish = malloc((n + 1) * sizeof *wish);
     int result = wish ? 0 : firn_fail_nomem(err, "a list of features");
-    for (size_t i = 0; i < n && result == 0; i++) {
-        size_t at = 0;
-        if (index[i] >= cache->loaded.index.n_entry) {
-            result = firn_fail(err, FIRN_USAGE, "photograph %zu: there are only %zu", index[i],
-                               cache->loaded.index.n_entry);
-            break;
-        }
-        const struct firn_entry *e = firn_cache_entry(cache, index[i]);
-        const struct firn_row *row =
-            e->state == FIRN_DONE ? firn_index_rows(&cache->loaded.index, e->content, &at) : NULL;
-        if (row)
-            wish[i] = (struct wish){{(uint32_t)index[i], row->place, row->row}, ALL_VIEWS, i};
-        else
-            result = firn_fail(err, FIRN_NOINPUT, "%s: has no feature (%s)", e->name,
-                               e->state == FIRN_DONE   ? "lost to damage"
-                               : e->state == FIRN_GONE ? "gone"
-                                                       : e->reason);
+    for (size_t i = 0, row = 0; i < n && result == 0; i++) {
+        result = row_of(cache, index[i], &row, err);
+        wish[i] = (struct wish){.row = row, .view = ALL_VIEWS, .i = i};
+        if (result == 0)
+            result = find_spot(cache, wish + i, err);
     }
     if (result == 0)
         result = grant(cache, wish, n, out, err);
@@ -228,8 +289,9 @@ static int gather(const struct firn_cache *cache, const int64_t *row, size_t fir
     int result = wish ? 0 : firn_fail_nomem(err, "a list of features");
     for (size_t i = 0; i < n && result == 0; i++) {
         const uint64_t r = row ? (uint64_t)row[i] : first + i, views = (uint64_t)cache->stat.views;
+        wish[i] = (struct wish){.row = r / views, .view = (int)(r % views), .i = i};
         if (r < firn_cache_rows(cache))
-            wish[i] = (struct wish){cache->spot[r / views], (int)(r % views), i};
+            result = find_spot(cache, wish + i, err);
         else
             result = firn_fail(err, FIRN_USAGE, "row %lld: there are only %zu", (long long)r,
                                firn_cache_rows(cache));

@@ -182,7 +182,7 @@ struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root
 
 int firn_index_place(struct firn_index *index, uint32_t segment, const struct firn_extent *extent)
 {
-    if (index->n_place == FIRN_NO_PLACE ||
+    if (index->n_place >= INT32_MAX ||
         !grow((void **)&index->place, index->n_place, &index->place_room, sizeof *index->place))
         return -1;
     index->place[index->n_place++] = (struct firn_place){.segment = segment, .extent = *extent};

@@ -84,6 +84,7 @@ void firn_loaded_fini(struct firn_loaded *loaded)
     free(loaded->doubt);
     free(loaded->stale);
     firn_index_fini(&loaded->index);
+    firn_atlas_close(loaded->atlas);
     memset(loaded, 0, sizeof *loaded);
 }
 
@@ -166,6 +167,22 @@ static int collect(struct abandoned *a, const struct firn_segment *s, struct fir
     return result;
 }
 
+/* What no atlas says: by a footer elsewhere, or by itself. */
+static int load_segment(struct firn_loaded *l, struct firn_segment *s, const struct abandoned *a,
+                        struct firn_error *err)
+{
+    const struct firn_footer *footer = footer_of(a, s);
+    if (footer && firn_segment_adopt(s, footer) == 0)
+        return 0;
+    s->n_extent = s->n_prefix = 0;
+    int result = firn_segment_load(s, err);
+    if (result >= 0)
+        return result;
+    char path[512];
+    firn_loaded_path(l, (size_t)(s - l->segment), path, sizeof path);
+    return firn_fail_in(err, result, "%s", path);
+}
+
 static int load_segments(struct firn_loaded *l, struct abandoned *a, struct firn_error *err)
 {
     for (size_t i = l->n_segment; i-- > 0;) {
@@ -175,16 +192,15 @@ static int load_segments(struct firn_loaded *l, struct abandoned *a, struct firn
             firn_loaded_drop(l, i, false);
             continue;
         }
-        const struct firn_footer *footer = result > 0 ? footer_of(a, s) : NULL;
-        if (result > 0 && (!footer || firn_segment_adopt(s, footer) != 0)) {
-            s->n_extent = s->n_prefix = 0;
-            result = firn_segment_load(s, err);
-            if (result < 0) {
-                char path[512];
-                firn_loaded_path(l, i, path, sizeof path);
-                return firn_fail_in(err, result, "%s", path);
-            }
+        const struct firn_covered *c = l->atlas ? firn_atlas_covers(l->atlas, s->number) : NULL;
+        if (result > 0 && c) {
+            result = firn_atlas_adopt(l->atlas, c, s, err);
+            l->misfit |= result > 0;
+        } else if (result > 0) {
+            result = load_segment(l, s, a, err);
         }
+        if (l->misfit)
+            return 0;
         if (result < 0 || (result = collect(a, s, err)) < 0)
             return result;
     }
@@ -199,6 +215,7 @@ static void hide_unacknowledged(struct firn_loaded *l, const struct firn_publish
         i++;
     if (i == l->n_segment)
         return;
+    l->misfit |= published->offset < l->segment[i].from;
     if (!l->segment[i].closed && !l->segment[i].broken)
         firn_segment_limit(l->segment + i, published->offset);
     /* A closed one behind it was copied here: a writer publishes long before it closes. */
@@ -284,12 +301,24 @@ static int doubt_record(struct firn_loaded *l, const struct firn_segment *s,
                     : "the classes of a directory are damaged: labels are missing or out of date"});
 }
 
+static bool same_root(const struct firn_root *a, const struct firn_root *b)
+{
+    bool same = a->path && strcmp(a->path, b->path) == 0 && a->n_classes == b->n_classes;
+    for (size_t i = 0; same && i < a->n_classes; i++)
+        same = strcmp(a->classes[i], b->classes[i]) == 0;
+    return same;
+}
+
 static int load_root(struct firn_loaded *l, const struct firn_block *b, const uint8_t *raw)
 {
     uint32_t id;
     struct firn_root root;
     int result = firn_root_get(raw, b->raw, &id, &root);
-    return result == 0 ? firn_index_root(&l->index, id, &root) : result == -2 ? -1 : 0;
+    if (result != 0)
+        return result == -2 ? -1 : 0;
+    /* Other classes are another order of all photographs, which the atlas knows nothing of. */
+    l->misfit |= l->atlas && (id >= l->index.n_root || !same_root(l->index.root + id, &root));
+    return firn_index_root(&l->index, id, &root);
 }
 
 /* One record block into the index. Blocks that are damaged or mean nothing are left out. */
@@ -353,6 +382,38 @@ static int load_records(struct firn_loaded *l, struct firn_codec *codec, struct 
     return result == -1 ? firn_fail_nomem(err, "the index of the cache") : result;
 }
 
+/* All segments of the atlas are there, and all others are newer. */
+static bool atlas_fits(const struct firn_loaded *l)
+{
+    const struct firn_atlas *a = l->atlas;
+    size_t found = 0;
+    while (found < l->n_segment && found < a->n_covered &&
+           l->segment[found].number == a->covered[found].number)
+        found++;
+    return found == a->n_covered;
+}
+
+/* Puts what the atlas knows on the lists, once it is clear which segments count. */
+static int use_atlas(struct firn_loaded *l)
+{
+    struct firn_atlas *a = l->atlas;
+    if (!atlas_fits(l) || l->cache != a->cache || !l->has_head) {
+        l->misfit = true;
+        return 0;
+    }
+    for (size_t i = 0; i < a->n_covered; i++)
+        a->covered[i].segment = i;
+    int result = 0;
+    for (size_t i = 0; i < a->n_root && result == 0; i++) {
+        struct firn_root root = a->root[i];
+        memset(a->root + i, 0, sizeof root);
+        result = root.path ? firn_index_root(&l->index, (uint32_t)i, &root) : 0;
+    }
+    for (size_t i = 0; i < a->n_run && result == 0; i++)
+        result = firn_index_run(&l->index, a->run + i, a->run_segment[i]);
+    return result;
+}
+
 static int load_all(struct firn_loaded *l, enum firn_load_for what_for, struct firn_error *err)
 {
     uint32_t *number;
@@ -371,16 +432,24 @@ static int load_all(struct firn_loaded *l, enum firn_load_for what_for, struct f
     for (size_t i = 0; i < l->n_segment; i++)
         firn_segment_init(l->segment + i, l->last_number = number[i]);
     free(number);
+    if (l->atlas && !atlas_fits(l)) {
+        l->misfit = true;
+        return 0;
+    }
     result = load_segments(l, &a, err);
     for (size_t i = 0; i < a.n; i++)
         firn_footer_fini(a.footer + i);
     free(a.footer);
-    if (result != 0)
+    if (result != 0 || l->misfit)
         return result;
-    if (what_for == FIRN_LOAD_READER && firn_published_is_live(&l->published))
+    if (what_for != FIRN_LOAD_WRITER && firn_published_is_live(&l->published))
         hide_unacknowledged(l, &l->published);
     if (drop_strangers(l) != 0 || firn_loaded_check(l) != 0)
         return firn_fail_nomem(err, "the list of segments");
+    if (l->atlas && use_atlas(l) != 0)
+        return firn_fail_nomem(err, "the index of the cache");
+    if (l->misfit)
+        return 0;
     struct firn_codec *codec = firn_codec_create();
     result = codec ? load_records(l, codec, err) : firn_fail_nomem(err, "zstd");
     firn_codec_destroy(codec);
@@ -393,17 +462,21 @@ static int load_once(struct firn_loaded *loaded, const char *dir, enum firn_load
     memset(loaded, 0, sizeof *loaded);
     firn_index_init(&loaded->index);
     loaded->dir = strdup(dir);
+    loaded->atlas = what_for == FIRN_LOAD_READER ? firn_atlas_open(dir) : NULL;
     return loaded->dir ? load_all(loaded, what_for, err) : firn_fail_nomem(err, "a path");
 }
 
 int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
               struct firn_error *err)
 {
-    int result = load_once(loaded, dir, what_for, err);
-    /* A compaction removes what it has written anew; then what is new is there. */
-    for (int tries = 0; result == 0 && loaded->vanished && tries < 10; tries++) {
-        firn_loaded_fini(loaded);
+    int result, tries = 0;
+    for (;; firn_loaded_fini(loaded)) {
         result = load_once(loaded, dir, what_for, err);
+        if (loaded->atlas && (result != 0 || loaded->misfit))
+            what_for = FIRN_LOAD_WHOLE; /* whatever it was, the segments have the last word */
+        else if (result != 0 || !loaded->vanished || tries++ == 10)
+            break;
+        /* else a compaction removed what it has written anew; then what is new is there */
     }
     if (result != 0)
         firn_loaded_fini(loaded);

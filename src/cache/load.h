@@ -3,6 +3,7 @@
 #ifndef FIRN_SRC_CACHE_LOAD_H
 #define FIRN_SRC_CACHE_LOAD_H
 
+#include "cache/atlas.h"
 #include "cache/index.h"
 #include "cache/lock.h"
 #include "cache/segment.h"
@@ -33,10 +34,13 @@ struct firn_loaded {
     uint32_t *stale;              /* numbers of files that are no part of the cache any more */
     size_t n_stale;
     struct firn_index index;
+    struct firn_atlas *atlas; /* NULL: the index holds everything, else what came after it */
+    bool misfit;              /* the atlas is not of these segments */
 };
 
 enum firn_load_for {
-    FIRN_LOAD_READER, /* only what is acknowledged */
+    FIRN_LOAD_READER, /* only what is acknowledged; by the atlas when there is one */
+    FIRN_LOAD_WHOLE,  /* the same without atlas */
     FIRN_LOAD_WRITER  /* all that is whole */
 };
 

@@ -113,7 +113,7 @@ static int compare_features(struct merge *m, const char *out, struct firn_error 
     struct firn_cache *cache;
     size_t dim = m->writer->loaded.head.dim;
     float *a = malloc(2 * dim * sizeof *a), *b = a + dim;
-    int status = a ? firn_cache_open(&cache, out, err) : firn_fail_nomem(err, "features");
+    int status = a ? firn_cache_open_whole(&cache, out, err) : firn_fail_nomem(err, "features");
     if (status != 0) {
         free(a);
         return status;
@@ -183,7 +183,7 @@ static int open_all(struct firn_cache **cache, const char *const *in, size_t n,
     struct firn_cache_stat stat;
     int status = 0;
     for (size_t i = 0; i < n && status == 0; i++) {
-        status = firn_cache_open(cache + i, in[i], err);
+        status = firn_cache_open_whole(cache + i, in[i], err);
         if (status != 0)
             break;
         firn_cache_stat(cache[i], &stat);

@@ -80,18 +80,9 @@ static int unite_classes(struct firn_order *order, const struct firn_index *inde
     return 0;
 }
 
-/* What the sort looks at, gathered so that it touches no index. */
-struct key {
-    struct firn_ordered photo;
-    uint32_t root;    /* rank of its path */
-    uint32_t dir;     /* bytes of the name before the last slash */
-    const char *name;
-    uint32_t size;
-};
-
-static int compare_keys(const void *a, const void *b)
+int firn_order_compare(const void *a, const void *b)
 {
-    const struct key *x = a, *y = b;
+    const struct firn_order_key *x = a, *y = b;
     if (x->photo.label != y->photo.label)
         return x->photo.label < y->photo.label ? -1 : 1;
     if (x->root != y->root)
@@ -141,13 +132,12 @@ static uint32_t rank_of(const struct firn_index *index, size_t i)
     return rank;
 }
 
-static void fill_key(const struct firn_order *order, const struct firn_index *index, size_t i,
-                     const uint32_t *rank, struct key *key)
+void firn_order_key(const struct firn_order *order, const struct firn_index *index,
+                    const struct firn_entry *e, struct firn_order_key *key)
 {
-    const struct firn_entry *e = index->entry + i;
     const char *slash = strrchr(e->name, '/');
-    key->photo.entry = (uint32_t)i;
-    key->root = e->root < index->n_root ? rank[e->root] : UINT32_MAX;
+    key->photo.entry = UINT32_MAX;
+    key->root = e->root < index->n_root ? order->rank[e->root] : UINT32_MAX;
     key->dir = slash ? (uint32_t)(slash - e->name) : 0;
     key->name = e->name;
     key->size = e->name_size;
@@ -157,24 +147,25 @@ static void fill_key(const struct firn_order *order, const struct firn_index *in
 int firn_order_init(struct firn_order *order, const struct firn_index *index)
 {
     memset(order, 0, sizeof *order);
-    struct key *key = calloc(index->n_entry + 1, sizeof *key);
-    uint32_t *rank = calloc(index->n_root + 1, sizeof *rank);
+    struct firn_order_key *key = calloc(index->n_entry + 1, sizeof *key);
+    order->rank = calloc(index->n_root + 1, sizeof *order->rank);
     order->photo = calloc(index->n_entry + 1, sizeof *order->photo);
-    int result = key && rank && order->photo ? unite_classes(order, index) : -1;
+    int result = key && order->rank && order->photo ? unite_classes(order, index) : -1;
     if (result == 0) {
         for (size_t i = 0; i < index->n_root; i++)
-            rank[i] = rank_of(index, i);
-        for (size_t i = 0; i < index->n_entry; i++)
-            fill_key(order, index, i, rank, key + i);
+            order->rank[i] = rank_of(index, i);
+        for (size_t i = 0; i < index->n_entry; i++) {
+            firn_order_key(order, index, index->entry + i, key + i);
+            key[i].photo.entry = (uint32_t)i;
+        }
         if (index->n_entry > 1)
-            qsort(key, index->n_entry, sizeof *key, compare_keys);
+            qsort(key, index->n_entry, sizeof *key, firn_order_compare);
         for (size_t i = 0; i < index->n_entry; i++)
             order->photo[i] = key[i].photo;
     } else {
         firn_order_fini(order);
     }
     free(key);
-    free(rank);
     return result;
 }
 
@@ -182,5 +173,6 @@ void firn_order_fini(struct firn_order *order)
 {
     free(order->photo);
     free(order->classes);
+    free(order->rank);
     memset(order, 0, sizeof *order);
 }

@@ -11,14 +11,7 @@ const struct firn_loaded *firn_cache_loaded(const struct firn_cache *cache)
 
 const struct firn_entry *firn_cache_entry(const struct firn_cache *cache, size_t i)
 {
-    return cache->loaded.index.entry + cache->order.photo[i].entry;
-}
-
-/* A row is on the lists; whether it is whole shows when it is read. */
-static const struct firn_row *row_of(const struct firn_cache *cache, const struct firn_entry *e)
-{
-    size_t at = 0;
-    return firn_index_rows(&cache->loaded.index, e->content, &at);
+    return firn_view_entry(&cache->view, i, NULL, NULL);
 }
 
 /* Which view it is follows from how the views were chosen: src/image/views.c has their order. */
@@ -37,38 +30,27 @@ static void count(struct firn_cache *cache)
 {
     const struct firn_loaded *l = &cache->loaded;
     struct firn_cache_stat *s = &cache->stat;
-    for (size_t i = 0; i < l->index.n_entry; i++) {
-        const struct firn_entry *e = firn_cache_entry(cache, i);
-        const struct firn_row *row = e->state == FIRN_DONE ? row_of(cache, e) : NULL;
-        if (row)
-            cache->spot[s->records] = (struct firn_spot){(uint32_t)i, row->place, row->row};
-        if (e->state == FIRN_CORRUPT)
-            s->corrupt++;
-        else if (e->state == FIRN_GONE)
-            s->gone++;
-        else if (row)
-            s->records++;
-        else
-            s->skipped++;
-    }
+    *s = cache->view.stat;
     for (size_t i = 0; i < l->n_segment; i++)
         s->bytes += l->segment[i].size;
-    s->rows = l->index.n_row;
+    s->index_bytes = l->atlas ? l->atlas->size : 0;
     s->views = (int)l->head.views;
     s->dim = (int)l->head.dim / s->views;
     s->center = find_center(&l->head);
     s->store = l->head.store;
     s->segments = l->n_segment;
     s->raw_bytes = (uint64_t)s->rows * l->head.dim * 4;
-    s->classes = cache->order.n_classes;
+    s->classes = cache->view.order.n_classes;
     s->runs = l->index.n_run;
+    s->roots = l->index.n_root;
     for (size_t i = 0; i < l->n_doubt; i++)
         s->lost_segments += l->doubt[i].certain;
 }
 
-static int load(struct firn_cache *cache, const char *dir, struct firn_error *err)
+static int load(struct firn_cache *cache, const char *dir, enum firn_load_for what_for,
+                struct firn_error *err)
 {
-    int result = firn_load(&cache->loaded, dir, FIRN_LOAD_READER, err);
+    int result = firn_load(&cache->loaded, dir, what_for, err);
     if (result != 0)
         return result;
     if (cache->loaded.last_number == 0 && cache->loaded.n_doubt > 0)
@@ -79,22 +61,26 @@ static int load(struct firn_cache *cache, const char *dir, struct firn_error *er
     if (!cache->loaded.has_head)
         return firn_fail(err, FIRN_DATA,
                          "%s: not one head of a segment is whole; firn verify says more", dir);
-    if (firn_order_init(&cache->order, &cache->loaded.index) != 0)
+    result = firn_view_init(&cache->view, &cache->loaded);
+    if (result > 0) { /* damage to INDEX costs no more than time */
+        firn_view_fini(&cache->view);
+        firn_loaded_fini(&cache->loaded);
+        return load(cache, dir, FIRN_LOAD_WHOLE, err);
+    }
+    if (result < 0)
         return firn_fail_nomem(err, "the order of the photographs");
-    cache->spot = malloc((cache->loaded.index.n_entry + 1) * sizeof *cache->spot);
-    if (!cache->spot)
-        return firn_fail_nomem(err, "the list of features");
     count(cache);
     return 0;
 }
 
-int firn_cache_open(struct firn_cache **out, const char *dir, struct firn_error *err)
+static int open_for(struct firn_cache **out, const char *dir, enum firn_load_for what_for,
+                    struct firn_error *err)
 {
     struct firn_cache *cache = calloc(1, sizeof *cache);
     *out = NULL;
     if (!cache)
         return firn_fail_nomem(err, "a cache");
-    int result = load(cache, dir, err);
+    int result = load(cache, dir, what_for, err);
     if (result != 0) {
         firn_cache_close(cache);
         return result;
@@ -103,13 +89,22 @@ int firn_cache_open(struct firn_cache **out, const char *dir, struct firn_error 
     return 0;
 }
 
+int firn_cache_open(struct firn_cache **out, const char *dir, struct firn_error *err)
+{
+    return open_for(out, dir, FIRN_LOAD_READER, err);
+}
+
+int firn_cache_open_whole(struct firn_cache **out, const char *dir, struct firn_error *err)
+{
+    return open_for(out, dir, FIRN_LOAD_WHOLE, err);
+}
+
 void firn_cache_close(struct firn_cache *cache)
 {
     if (!cache)
         return;
     firn_cache_destroy_hands(cache);
-    free(cache->spot);
-    firn_order_fini(&cache->order);
+    firn_view_fini(&cache->view);
     firn_loaded_fini(&cache->loaded);
     free(cache);
 }
@@ -131,7 +126,8 @@ bool firn_cache_doubt(const struct firn_cache *cache, size_t i, char text[256])
 
 const char *firn_cache_class(const struct firn_cache *cache, size_t label)
 {
-    return label < cache->order.n_classes ? cache->order.classes[label] : NULL;
+    const struct firn_order *order = &cache->view.order;
+    return label < order->n_classes ? order->classes[label] : NULL;
 }
 
 int firn_cache_run(const struct firn_cache *cache, size_t i, struct firn_run *run)
@@ -141,6 +137,11 @@ int firn_cache_run(const struct firn_cache *cache, size_t i, struct firn_run *ru
     *run = cache->loaded.index.run[i];
     return 0;
 }
+
+/* Stands for photographs whose part of INDEX is damaged. */
+static const struct firn_entry unreadable = {
+    .name = "?", .name_size = 1, .state = FIRN_SKIPPED, .root = UINT32_MAX,
+    .reason = "the file INDEX of the cache cannot be read: remove it, nothing is lost by that"};
 
 static const char *root_of(const struct firn_cache *cache, const struct firn_entry *e)
 {
@@ -156,66 +157,92 @@ size_t firn_cache_rows(const struct firn_cache *cache)
 size_t firn_cache_row(const struct firn_cache *cache, size_t row)
 {
     const size_t i = row / (size_t)cache->stat.views;
-    return i < cache->stat.records ? cache->spot[i].photo : SIZE_MAX;
+    return i < cache->stat.records ? firn_view_photo(&cache->view, i) : SIZE_MAX;
 }
 
 void firn_cache_labels(const struct firn_cache *cache, int64_t *label)
 {
     for (size_t row = 0; row < firn_cache_rows(cache); row++)
-        label[row] = cache->order.photo[firn_cache_row(cache, row)].label;
+        label[row] = firn_view_label(&cache->view, firn_cache_row(cache, row));
+}
+
+static size_t put_path(const struct firn_cache *cache, const struct firn_entry *e, char *text)
+{
+    const char *root = root_of(cache, e);
+    size_t n = strlen(root);
+    bool slash = n > 0 && root[n - 1] != '/';
+    if (text) {
+        memcpy(text, root, n);
+        text[n] = '/';
+        memcpy(text + n + slash, e->name, e->name_size + 1u);
+    }
+    return n + slash + e->name_size + 1;
 }
 
 size_t firn_cache_paths(const struct firn_cache *cache, char *text)
 {
+    struct firn_reel reel = {0};
     size_t size = 0;
     for (size_t row = 0; row < firn_cache_rows(cache); row++) {
-        const struct firn_entry *e = firn_cache_entry(cache, firn_cache_row(cache, row));
-        const char *root = root_of(cache, e);
-        size_t n = strlen(root);
-        bool slash = n > 0 && root[n - 1] != '/';
-        if (text) {
-            memcpy(text + size, root, n);
-            text[size + n] = '/';
-            memcpy(text + size + n + slash, e->name, e->name_size + 1u);
-        }
-        size += n + slash + e->name_size + 1;
+        size_t i = firn_cache_row(cache, row);
+        const struct firn_entry *e = firn_view_next(&cache->view, i, &reel);
+        size += put_path(cache, e ? e : &unreadable, text ? text + size : NULL);
     }
+    firn_reel_fini(&reel);
     return size;
 }
 
 int firn_cache_find_content(const struct firn_cache *cache, const uint8_t content[32], size_t *i)
 {
-    for (size_t k = 0; k < cache->loaded.index.n_entry; k++)
-        if (memcmp(firn_cache_entry(cache, k)->content, content, FIRN_KEY) == 0) {
-            *i = k;
-            return 0;
-        }
-    return -FIRN_NOINPUT;
+    size_t found = firn_view_find(&cache->view, content);
+    if (found == SIZE_MAX)
+        return -FIRN_NOINPUT;
+    *i = found;
+    return 0;
 }
 
 size_t firn_cache_count(const struct firn_cache *cache)
 {
-    return cache->loaded.index.n_entry;
+    return cache->view.n;
 }
 
 void firn_cache_photo(const struct firn_cache *cache, size_t i, struct firn_photo *photo)
 {
-    const struct firn_entry *e = firn_cache_entry(cache, i);
+    int label;
+    bool has_row;
+    const struct firn_entry *e = firn_view_entry(&cache->view, i, &label, &has_row);
+    if (!e)
+        e = &unreadable;
     *photo = (struct firn_photo){
         .root = root_of(cache, e),
         .name = e->name,
-        .class_name = cache->order.photo[i].class_name,
-        .label = cache->order.photo[i].label,
+        .class_name = label >= 0 ? firn_cache_class(cache, (size_t)label) : NULL,
+        .label = label,
         .state = e->state,
         .reason = e->reason,
         .size = e->size,
         .mtime_ns = e->mtime_ns,
     };
     memcpy(photo->content, e->content, sizeof photo->content);
-    if (e->state == FIRN_DONE && !row_of(cache, e)) {
+    if (e->state == FIRN_DONE && !has_row) {
         photo->state = FIRN_SKIPPED;
         photo->reason = "its feature is lost to damage; firn extract computes it again";
     }
+}
+
+enum firn_state firn_cache_state(const struct firn_cache *cache, size_t i)
+{
+    struct firn_photo photo;
+    if (firn_view_row(&cache->view, i) != SIZE_MAX)
+        return FIRN_DONE; /* which the index alone says */
+    firn_cache_photo(cache, i, &photo);
+    return photo.state;
+}
+
+void firn_cache_forget(struct firn_cache *cache)
+{
+    if (cache->loaded.atlas)
+        firn_atlas_forget(cache->loaded.atlas);
 }
 
 /* ---- finding ---- */
@@ -243,21 +270,28 @@ int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
                     struct firn_error *err)
 {
     enum match best = NO_MATCH;
-    size_t found[2] = {0, 0}, n = 0;
+    size_t found[2] = {SIZE_MAX, SIZE_MAX}, n = 0, at = 0, k;
     while (path[0] == '.' && path[1] == '/')
         path += 2;
-    for (size_t k = 0; *path && k < cache->loaded.index.n_entry; k++) {
+    while (*path && (k = firn_view_namesake(&cache->view, path, &at)) != SIZE_MAX) {
         const struct firn_entry *e = firn_cache_entry(cache, k);
-        enum match m = match(root_of(cache, e), e->name, path);
+        enum match m = e ? match(root_of(cache, e), e->name, path) : NO_MATCH;
         if (m == NO_MATCH || m < best)
             continue;
-        n = m > best ? 0 : n;
+        if (m > best) {
+            n = 0;
+            found[0] = found[1] = SIZE_MAX;
+        }
         best = m;
-        if (n < 2)
-            found[n] = k;
         n++;
+        /* The first two, for whoever has to choose. */
+        found[1] = k < found[0] ? found[0] : k < found[1] ? k : found[1];
+        found[0] = k < found[0] ? k : found[0];
     }
-    *i = found[0];
+    *i = n > 0 ? found[0] : 0;
+    if (n < 2 && cache->loaded.atlas && firn_atlas_is_bad(cache->loaded.atlas))
+        return firn_fail(err, FIRN_DATA, "%s: its file INDEX cannot be read: remove it, nothing is "
+                         "lost by that", cache->loaded.dir);
     if (n == 1)
         return 0;
     if (n == 0)

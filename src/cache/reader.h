@@ -5,33 +5,28 @@
 
 #include <stdatomic.h>
 
-#include "cache/load.h"
-#include "cache/order.h"
+#include "cache/view.h"
 #include "firn/cache.h"
-
-/** Where the features of a photograph that has them most likely are. */
-struct firn_spot {
-    uint32_t photo; /* index in the snapshot's order */
-    uint32_t place, row;
-};
 
 struct firn_hand; /* what a thread needs while it fetches features */
 
 struct firn_cache {
     struct firn_loaded loaded;
-    struct firn_order order;
+    struct firn_view view;
     struct firn_cache_stat stat;
-    struct firn_spot *spot; /* [stat.records] */
     /* Kept for the next one. No mutex, which a fork could find locked for ever. */
     _Atomic(struct firn_hand *) idle[16];
 };
+
+/** firn_cache_open() without a look at INDEX: the index holds all, as whoever writes needs it. */
+int firn_cache_open_whole(struct firn_cache **out, const char *dir, struct firn_error *err);
 
 void firn_cache_destroy_hands(struct firn_cache *cache);
 
 /** Everything that was loaded; lives as long as the snapshot. */
 const struct firn_loaded *firn_cache_loaded(const struct firn_cache *cache);
 
-/** The ledger entry of photograph i, in the snapshot's order. */
+/** The ledger entry of photograph i, in the snapshot's order; NULL: INDEX is damaged. */
 const struct firn_entry *firn_cache_entry(const struct firn_cache *cache, size_t i);
 
 #endif

@@ -162,7 +162,7 @@ static int find_damage(struct repair *r, const char *dir, struct firn_error *err
 static int repair(struct repair *r, const char *dir, struct firn_error *err)
 {
     struct firn_cache *cache;
-    int status = firn_cache_open(&cache, dir, err);
+    int status = firn_cache_open_whole(&cache, dir, err);
     if (status != 0)
         return status;
     r->cache = cache;

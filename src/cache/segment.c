@@ -182,8 +182,9 @@ static void note_damage(void *user, uint64_t offset, uint64_t bytes, const struc
 static int load_by_walk(struct firn_segment *s, struct firn_error *err)
 {
     struct firn_walk walk = {.user = s, .good = note, .bad = note_damage};
-    s->n_extent = s->n_prefix = 0;
-    s->end = 0;
+    s->n_extent = s->n_known;
+    s->n_prefix = 0;
+    s->end = s->from;
     return firn_segment_walk(s, s->size, &walk, err);
 }
 
@@ -228,7 +229,7 @@ struct chain {
 static int read_chain(struct firn_segment *s, uint64_t offset, struct chain *chain,
                       struct firn_scratch *scratch)
 {
-    while (offset != 0) {
+    while (offset > s->from) {
         struct firn_footer *p = realloc(chain->footer, (chain->n + 1) * sizeof *p);
         s->no_memory |= !p;
         if (!p)
@@ -238,7 +239,7 @@ static int read_chain(struct firn_segment *s, uint64_t offset, struct chain *cha
             return -1;
         offset = p[chain->n++].previous;
     }
-    return 0;
+    return offset == s->last_footer ? 0 : -1;
 }
 
 static int load_by_footers(struct firn_segment *s, uint64_t last, struct firn_scratch *scratch)
@@ -255,8 +256,10 @@ static int load_by_footers(struct firn_segment *s, uint64_t last, struct firn_sc
     for (size_t k = 0; k < chain.n; k++)
         firn_footer_fini(chain.footer + k);
     free(chain.footer);
-    s->end = s->size;
-    s->last_footer = last;
+    if (result == 0) {
+        s->end = s->size;
+        s->last_footer = last;
+    }
     return result;
 }
 
@@ -273,12 +276,35 @@ int firn_segment_load(struct firn_segment *s, struct firn_error *err)
         s->broken = !s->closed;
     }
     if (!s->closed && !s->no_memory) {
-        s->cache = s->id = 0;
+        if (s->from == 0)
+            s->cache = s->id = 0;
         result = load_by_walk(s, err);
     }
     load_head(s, &scratch);
     free(scratch.memory);
     return s->no_memory ? firn_fail_nomem(err, "the index of the cache") : result;
+}
+
+int firn_segment_resume(struct firn_segment *s, uint64_t cache, uint64_t id,
+                        const struct firn_resume *known, struct firn_error *err)
+{
+    struct firn_scratch scratch = {0};
+    s->cache = cache;
+    s->id = id;
+    s->from = s->end = known->end;
+    s->last_footer = known->last_footer;
+    s->sequence = known->sequence;
+    s->adopted = known->adopted;
+    s->closed = !known->adopted && s->size == known->end;
+    for (size_t i = 0; i < known->n_extent; i++)
+        if (add_extent(s, known->extent + i) != 0)
+            return firn_fail_nomem(err, "the index of the cache");
+    s->n_known = s->n_extent;
+    if (!s->adopted && !s->closed)
+        return firn_segment_load(s, err);
+    load_head(s, &scratch);
+    free(scratch.memory);
+    return 0;
 }
 
 int firn_segment_adopt(struct firn_segment *s, const struct firn_footer *footer)

@@ -14,6 +14,8 @@ struct firn_segment {
     uint64_t id;
     uint64_t size;    /* bytes of the file when it was opened */
     uint64_t end;     /* behind the last block that counts */
+    uint64_t from;    /* what lies before is known from elsewhere; 0: nothing is */
+    size_t n_known;   /* extents that are known from there */
     bool closed;      /* ends in a trailer and its footers are whole */
     bool broken;      /* ends in a trailer, but its footers are not whole */
     bool adopted;     /* a later segment holds its footer */
@@ -77,7 +79,7 @@ struct firn_walk {
 };
 
 /**
- * Walks from byte 0 to `size`, checking everything, resuming behind damage at the next whole
+ * Walks from segment->from to `size`, checking everything, resuming behind damage at the next whole
  * header of the same segment. Fills segment->cache and ->id from the first whole block when they
  * are 0. FIRN_CONFIG: a later format; FIRN_IO; FIRN_NOMEM.
  */
@@ -89,6 +91,19 @@ int firn_segment_walk(struct firn_segment *segment, uint64_t size, const struct 
  * damaged) by walking. FIRN_CONFIG, FIRN_IO, FIRN_NOMEM.
  */
 int firn_segment_load(struct firn_segment *segment, struct firn_error *err);
+
+/** What is known of the first part of a segment. */
+struct firn_resume {
+    uint64_t end, last_footer;
+    uint32_t sequence;                /* of the block behind */
+    bool adopted;                     /* a later segment holds its footer: it has ended */
+    const struct firn_extent *extent; /* blocks to put on the lists */
+    size_t n_extent;
+};
+
+/** firn_segment_load() for what lies behind the part that is known. */
+int firn_segment_resume(struct firn_segment *segment, uint64_t cache, uint64_t id,
+                        const struct firn_resume *known, struct firn_error *err);
 
 /** The same from a footer that lies in a later segment. */
 int firn_segment_adopt(struct firn_segment *segment, const struct firn_footer *footer);

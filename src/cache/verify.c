@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cache/load.h"
@@ -248,6 +249,22 @@ static int find_strangers(struct verify *v, struct firn_error *err)
     return 0;
 }
 
+/* It costs no more than time, like features that are elsewhere too. */
+static void find_index(struct verify *v)
+{
+    const char *what = "is damaged; remove it, nothing is lost by that";
+    char *path = NULL;
+    struct firn_atlas *atlas = firn_atlas_open(v->loaded.dir);
+    bool there = asprintf(&path, "%s/" FIRN_ATLAS_NAME, v->loaded.dir) >= 0 &&
+                 access(path, F_OK) == 0;
+    if (there && (!atlas || firn_atlas_check(atlas) != 0)) {
+        find(v, FIRN_ATLAS_NAME, 0, atlas ? atlas->size : 0, 0, what);
+        v->only_rows++;
+    }
+    firn_atlas_close(atlas);
+    free(path);
+}
+
 static bool row_is_whole(const struct verify *v, const struct firn_entry *e)
 {
     const struct firn_index *index = &v->loaded.index;
@@ -299,6 +316,8 @@ static int verify(struct verify *v, const char *dir, struct firn_error *err)
             glance_at_segment(v, k);
     if (result == 0)
         result = find_strangers(v, err);
+    if (result == 0 && v->full)
+        find_index(v);
     if (result != 0)
         return result;
     if (!v->loaded.has_head)

@@ -177,7 +177,8 @@ int firn_segment_walk(struct firn_segment *segment, uint64_t size, const struct 
                       struct firn_error *err)
 {
     struct walker w = {
-        .segment = segment, .walk = walk, .window = {.fd = segment->fd, .size = size}};
+        .segment = segment, .walk = walk, .window = {.fd = segment->fd, .size = size},
+        .at = segment->from, .next_sequence = segment->from ? segment->sequence : 0};
     int result = 0;
     while (w.at < size && result == 0)
         result = step(&w, err);

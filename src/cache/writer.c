@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "cache/atlas_write.h"
 #include "cache/writer_state.h"
 
 /* ---- asking ---- */
@@ -456,6 +457,14 @@ int firn_writer_commit(struct firn_writer *w, struct firn_error *err)
     return result;
 }
 
+void firn_writer_index(struct firn_writer *w)
+{
+    /* A writer that has written nothing leaves it as it is; the next one will see. */
+    if (w->wrote && firn_atlas_is_due(&w->loaded, w->index_from, w->disk))
+        firn_atlas_write(w->loaded.dir, w->disk);
+    w->wrote = false;
+}
+
 int firn_writer_close(struct firn_writer *w, struct firn_error *err)
 {
     if (!w)
@@ -468,8 +477,10 @@ int firn_writer_close(struct firn_writer *w, struct firn_error *err)
         firn_fail_in(err, closed, "everything is stored, but its index is not; the next run "
                                   "will write it");
     result = result ? result : closed;
-    if (result == 0)
+    if (result == 0) {
         firn_lock_settle(w->lock);
+        firn_writer_index(w);
+    }
     firn_writer_destroy(w);
     return result;
 }

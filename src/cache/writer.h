@@ -30,6 +30,7 @@ struct firn_writer_settings {
     const struct firn_disk *disk; /**< for tests; NULL: firn_disk_system */
     int views;                    /**< features in a row; 0: 1 */
     uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */
+    size_t index_from;            /**< with so many photographs INDEX is made; 0: 8192 */
 };
 
 /** firn_writer_open() with settings. */

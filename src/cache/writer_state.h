@@ -39,6 +39,7 @@ struct firn_writer {
     pthread_mutex_t mutex; /* guards everything: several stages ask, one adds */
     const struct firn_disk *disk;
     uint64_t segment_bytes;
+    size_t index_from;
     bool allow_network;
     int lock;
     struct firn_loaded loaded;
@@ -46,6 +47,7 @@ struct firn_writer {
     size_t reopen;         /* closed segment that may grow on; NO_SEGMENT when there is none */
     uint64_t reserved;     /* end of the blocks reserved for it */
     bool no_reserve;       /* the file system cannot */
+    bool wrote;            /* something since INDEX was looked at */
     bool quarantine;       /* segments that leave are renamed, not removed */
     struct firn_pending pending;
     struct firn_codec *codec;
@@ -88,6 +90,9 @@ int firn_writer_encode(struct firn_writer *w, struct firn_stamp *stamp, struct f
 
 /** Writes what is pending; the mutex is held. See firn_writer_commit(). */
 int firn_writer_flush(struct firn_writer *w, struct firn_error *err);
+
+/** Makes INDEX anew when it is time to; no segment grows. */
+void firn_writer_index(struct firn_writer *w);
 
 /** Writes the footer of the growing segment and lets go of it. 0, or a failure that loses
  * nothing. */

@@ -31,8 +31,9 @@ class Stat(ctypes.Structure):
                     ("dim", ctypes.c_int), ("store", ctypes.c_int), ("segments", ctypes.c_size_t),
                     ("bytes", ctypes.c_uint64), ("raw_bytes", ctypes.c_uint64),
                     ("classes", ctypes.c_size_t), ("runs", ctypes.c_size_t),
-                    ("lost_segments", ctypes.c_size_t), ("views", ctypes.c_int),
-                    ("center", ctypes.c_int)]
+                    ("roots", ctypes.c_size_t), ("lost_segments", ctypes.c_size_t),
+                    ("views", ctypes.c_int), ("center", ctypes.c_int),
+                    ("index_bytes", ctypes.c_uint64)]
 
 
 class Photo(ctypes.Structure):
