@@ -36,6 +36,22 @@ overwrite s.safetensors $((size - 1)) "$(printf '\277')"
 try firn bn diff s.safetensors s.safetensors
 overwrite s.safetensors $((size - 2)) "$(printf '\300\177')"
 try firn bn diff s.safetensors s.safetensors
+echo "classes of two directories are numbered together"
+mkdir two
+cp -r photos/square photos/ring two
+mkdir all
+for class in photos/*; do
+    class=$(basename "$class")
+    mkdir all/"$class"
+    for place in photos two; do
+        for file in "$place/$class"/*; do
+            [ ! -e "$file" ] || cp "$file" all/"$class/$place-$(basename "$file")"
+        done
+    done
+done
+estimate -q -o y.safetensors --method cumulative -b 3 photos two
+estimate -q -o z.safetensors --method cumulative -b 3 all
+try cmp y.safetensors z.safetensors
 echo "batches"
 # shellcheck disable=SC2086 # options
 batches()
