@@ -108,7 +108,8 @@ static int check(const struct firn_verb *verb, const struct firn_bn_options *o, 
     if (argc == 0 && !o->files_from) {
         return firn_cli_usage(verb, "no photographs given");
     }
-    return firn_bn_check_output(verb, o->output);
+    const char *const inputs[] = {o->model, o->files_from};
+    return firn_bn_check_output(verb, o->output, inputs, 2);
 }
 
 static int estimate(const struct firn_verb *verb, int argc, char **argv)
@@ -188,6 +189,10 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
     }
     if (!output) {
         return firn_cli_usage(verb, "-o STATS is missing");
+    }
+    status = firn_bn_check_output(verb, output, (const char *const *)argv, (size_t)argc);
+    if (status != FIRN_CLI_GO) {
+        return status;
     }
     if (firn_bn_merge((const char *const *)argv, (size_t)argc, output, &result, &err)) {
         return firn_cli_fail(&err);

@@ -36,6 +36,17 @@ overwrite s.safetensors $((size - 1)) "$(printf '\277')"
 try firn bn diff s.safetensors s.safetensors
 overwrite s.safetensors $((size - 2)) "$(printf '\300\177')"
 try firn bn diff s.safetensors s.safetensors
+echo "what would be lost"
+cp whole.safetensors again.safetensors
+ln again.safetensors link.safetensors
+estimate -o x.safetensors -q photos
+# shellcheck disable=SC2086 # options
+try firn bn estimate -m again.safetensors $small -o ./link.safetensors photos
+try firn bn apply -m again.safetensors -o again.safetensors s.safetensors
+try firn bn apply -m $model -o s.safetensors s.safetensors
+try firn bn merge -o p1 p1 p2
+try firn bn diff --svg s.safetensors $model s.safetensors
+cmp whole.safetensors again.safetensors && echo "all there"
 echo "classes of two directories are numbered together"
 mkdir two
 cp -r photos/square photos/ring two
