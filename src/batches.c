@@ -126,9 +126,22 @@ static void report(struct batches *x, bool now)
     x->options->on_progress(x->options->user, p);
 }
 
+/* They change no result, but who gives them expects something of them. */
+static void warn_unheeded(const struct firn_extract_options *o)
+{
+    char names[96];
+    int n = snprintf(names, sizeof names, "%s%s%s%s%s", o->batch ? ", --batch" : "",
+                     o->io != FIRN_IO_PROBE ? ", --io" : "", o->keep_cache ? ", --keep-cache" : "",
+                     o->memory != FIRN_MEMORY_NORMAL ? ", --memory" : "",
+                     o->whole ? ", --no-partial" : "");
+    if (n)
+        firn_notice(o, "without effect on batches: %s", names + 2);
+}
+
 static void warn_before(const struct batches *x)
 {
     const struct firn_extract_options *o = x->options;
+    warn_unheeded(o);
     if (firn_model_info(x->engine.model)->untrained)
         firn_notice(o, "%s: seeded random weights, for trying only", o->model);
     firn_notice(o, "--bn %s: every feature depends on the other photographs of its batch, a "

@@ -25,13 +25,18 @@ static void list_verbs(FILE *out)
     fprintf(out, "\n'firn bn VERB --help' shows the options of a verb.\n");
 }
 
-int firn_bn_check_output(const struct firn_verb *verb, const char *output)
+int firn_bn_check_output(const struct firn_verb *verb, const char *output,
+                         const char *const *inputs, size_t n)
 {
+    int status = FIRN_CLI_GO;
     const char *dot = strrchr(output, '.');
     if (dot && (strcmp(dot, ".pth") == 0 || strcmp(dot, ".pt") == 0)) {
         return firn_cli_usage(verb, "%s: only .safetensors is written, not pickles", output);
     }
-    return FIRN_CLI_GO;
+    for (size_t i = 0; i < n && status == FIRN_CLI_GO; i++) {
+        status = firn_cli_spare(verb, inputs[i], output);
+    }
+    return status;
 }
 
 static int bn(const struct firn_verb *verb, int argc, char **argv)

@@ -2,6 +2,7 @@
 /** `firn bn advise`: which BatchNorm statistics serve a data set, by measured accuracy. */
 #include "advise_photos.h"
 #include "cli.h"
+#include "extract_options.h"
 #include "progress.h"
 #include "scratch.h"
 #include "stop.h"
@@ -32,6 +33,8 @@ struct mode {
 struct advice {
     const char *model, *dir, *keep, *cpu;
     int sample, batch, threads, resize, crop;
+    bool turn, fast;
+    bool partial; /**< a photograph failed */
     char batch_name[32];
     char *place;        /**< caches, statistics, links */
     char *train, *val;  /**< directories of photographs */
@@ -74,13 +77,15 @@ static int extract(struct advice *a, const char *photographs, const char *cache,
 {
     struct firn_extract_options o = {
         .model = a->model, .cache = cache, .paths = &photographs, .n_paths = 1, .bn = bn,
-        .resize = a->resize, .crop = a->crop, .threads = a->threads, .cpu = a->cpu,
+        .resize = a->resize, .crop = a->crop, .turn = a->turn, .fast = a->fast,
+        .threads = a->threads, .cpu = a->cpu,
         .on_progress = on_progress, .on_failure = on_failure, .user = a, .stop = a->stop};
     struct firn_progress p = {0};
     int result = firn_extract(&o, &p, err);
     firn_progress_clear(&a->display);
     sum->seconds += p.seconds;
     sum->done += p.done;
+    a->partial = a->partial || result == -FIRN_PARTIAL;
     return result == -FIRN_PARTIAL ? 0 : result;
 }
 
@@ -88,7 +93,8 @@ static int estimate(struct advice *a, struct mode *m, const char *stats, struct 
 {
     const char *train = a->train;
     struct firn_bn_options o = {.model = a->model, .output = stats, .paths = &train, .n_paths = 1,
-                                .resize = a->resize, .crop = a->crop, .method = m->method,
+                                .resize = a->resize, .crop = a->crop, .turn = a->turn,
+                                .fast = a->fast, .method = m->method,
                                 .threads = a->threads, .cpu = a->cpu, .stop = a->stop};
     struct firn_bn_result r = {0};
     int result = firn_bn_estimate(&o, &r, err);
@@ -322,6 +328,7 @@ static int run(struct advice *a, bool json)
         char *sentence = advise(a);
         status = json ? print_json(a, sentence) : (print_text(a, sentence ? sentence : ""), 0);
         free(sentence);
+        status = !status && a->partial ? FIRN_PARTIAL : status;
     }
     free(a->train);
     free(a->val);
@@ -332,6 +339,7 @@ static int run(struct advice *a, bool json)
 static int advise_verb(const struct firn_verb *verb, int argc, char **argv)
 {
     struct advice a = {.sample = 2000, .batch = 4};
+    int exif = 0, decode = 0;
     bool json = false;
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'm', "model", "MODEL", "weights: file, name or untrained:FAMILY[:SEED]",
@@ -346,6 +354,8 @@ static int advise_verb(const struct firn_verb *verb, int argc, char **argv)
          &a.resize, NULL},
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [by the model: 224]", &a.crop,
          NULL},
+        FIRN_OPT_EXIF(exif),
+        FIRN_OPT_DECODE(decode),
         {FIRN_OPT_COUNT, 'j', "threads", "N", "worker threads [usable cores]", &a.threads, NULL},
         {FIRN_OPT_TEXT, 0, "cpu", "NAME", "cap: generic, sse4, avx2, neon [best]", &a.cpu, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print JSON", &json, NULL},
@@ -370,6 +380,8 @@ static int advise_verb(const struct firn_verb *verb, int argc, char **argv)
         a.mode[i].extract = a.mode[i].estimate = NAN;
     }
     a.dir = argv[0];
+    a.turn = exif == 2;
+    a.fast = decode == 2;
     return run(&a, json);
 }
 

@@ -21,7 +21,8 @@ static int apply(const struct firn_verb *verb, int argc, char **argv)
     if (!model || !output) {
         return firn_cli_usage(verb, "%s is missing", model ? "-o OUT" : "-m MODEL");
     }
-    status = firn_bn_check_output(verb, output);
+    const char *const inputs[] = {model, argv[0]};
+    status = firn_bn_check_output(verb, output, inputs, 2);
     if (status != FIRN_CLI_GO) {
         return status;
     }

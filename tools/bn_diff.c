@@ -168,6 +168,12 @@ static int diff(const struct firn_verb *verb, int argc, char **argv)
     if (status != FIRN_CLI_GO) {
         return status;
     }
+    for (int i = 0; svg && i < 2 && status == FIRN_CLI_GO; i++) {
+        status = firn_cli_spare(verb, argv[i], svg);
+    }
+    if (status != FIRN_CLI_GO) {
+        return status;
+    }
     status = load(&d, argv, &err);
     if (!status && svg && firn_bn_svg(svg, d.name, d.shift, d.layers, &err)) {
         status = firn_cli_fail(&err);

@@ -99,6 +99,32 @@ static int read_shard(const struct firn_verb *verb, const char *text, struct fir
     return FIRN_CLI_GO;
 }
 
+/** Options that the method would not heed are refused: who gives them expects something of them. */
+static int check_method(const struct firn_verb *verb, const struct firn_bn_options *o)
+{
+    bool batches = o->method != FIRN_BN_SEQUENTIAL;
+    bool content = o->order == FIRN_BN_ORDER_CONTENT ||
+                   (!o->order && o->method == FIRN_BN_POPULATION);
+    if (o->momentum > 0 && o->method != FIRN_BN_EMA) {
+        return firn_cli_usage(verb, "--momentum belongs to --method ema");
+    }
+    if (!batches && (o->batch || o->order || o->seed)) {
+        return firn_cli_usage(verb, "the sequential method has no batches: --batch, --order and "
+                                    "--seed belong to the others");
+    }
+    if (batches && o->seed && !content) {
+        return firn_cli_usage(verb, "--seed belongs to --order content");
+    }
+    if (batches && (o->memory || o->spill || o->no_spill)) {
+        return firn_cli_usage(verb, "--memory, --spill and --no-spill belong to --method "
+                                    "sequential: the others keep no activations");
+    }
+    if (o->spill && o->no_spill) {
+        return firn_cli_usage(verb, "--spill and --no-spill contradict each other");
+    }
+    return FIRN_CLI_GO;
+}
+
 /** What is needed is there, and makes sense together. */
 static int check(const struct firn_verb *verb, const struct firn_bn_options *o, int argc)
 {
@@ -108,7 +134,15 @@ static int check(const struct firn_verb *verb, const struct firn_bn_options *o, 
     if (argc == 0 && !o->files_from) {
         return firn_cli_usage(verb, "no photographs given");
     }
-    return firn_bn_check_output(verb, o->output);
+    if (o->zero && !o->files_from) {
+        return firn_cli_usage(verb, "-0 belongs to --files-from");
+    }
+    int status = check_method(verb, o);
+    if (status != FIRN_CLI_GO) {
+        return status;
+    }
+    const char *const inputs[] = {o->model, o->files_from};
+    return firn_bn_check_output(verb, o->output, inputs, 2);
 }
 
 static int estimate(const struct firn_verb *verb, int argc, char **argv)
@@ -154,12 +188,6 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status == FIRN_CLI_GO && shard) {
-        status = read_shard(verb, shard, &o);
-    }
-    if (status != FIRN_CLI_GO || (status = check(verb, &o, argc)) != FIRN_CLI_GO) {
-        return status;
-    }
     o.paths = (const char *const *)argv;
     o.n_paths = (size_t)argc;
     o.method = method ? (enum firn_bn_method)(method - 1) : FIRN_BN_SEQUENTIAL;
@@ -168,7 +196,13 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
     o.fast = decode == 2;
     o.seed = (uint64_t)seed;
     o.memory = (size_t)memory << 20;
-    return run(&o, json);
+    if (status == FIRN_CLI_GO && shard) {
+        status = read_shard(verb, shard, &o);
+    }
+    if (status == FIRN_CLI_GO) {
+        status = check(verb, &o, argc);
+    }
+    return status == FIRN_CLI_GO ? run(&o, json) : status;
 }
 
 static int merge(const struct firn_verb *verb, int argc, char **argv)
@@ -188,6 +222,10 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
     }
     if (!output) {
         return firn_cli_usage(verb, "-o STATS is missing");
+    }
+    status = firn_bn_check_output(verb, output, (const char *const *)argv, (size_t)argc);
+    if (status != FIRN_CLI_GO) {
+        return status;
     }
     if (firn_bn_merge((const char *const *)argv, (size_t)argc, output, &result, &err)) {
         return firn_cli_fail(&err);

@@ -61,8 +61,12 @@ extern const struct firn_verb firn_verb_extract, firn_verb_ls, firn_verb_stat, f
 extern const struct firn_verb firn_verb_bn_estimate, firn_verb_bn_merge, firn_verb_bn_apply,
     firn_verb_bn_diff, firn_verb_bn_advise;
 
-/** Statistics and checkpoints are safetensors: FIRN_CLI_GO, or refuses torch.save()'s endings. */
-int firn_bn_check_output(const struct firn_verb *verb, const char *output);
+/**
+ * Statistics and checkpoints are safetensors: FIRN_CLI_GO, or refuses torch.save()'s endings, and
+ * any of the `n` inputs (entries may be NULL).
+ */
+int firn_bn_check_output(const struct firn_verb *verb, const char *output,
+                         const char *const *inputs, size_t n);
 
 /** -q and -v, which every verb takes. */
 extern bool firn_cli_quiet, firn_cli_verbose;
@@ -88,6 +92,9 @@ int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, cons
 /** Says on stderr what is wrong with the arguments and where help is; returns FIRN_USAGE. */
 int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** FIRN_CLI_GO, or refuses an output that is the file `input` (may be NULL), by whatever name. */
+int firn_cli_spare(const struct firn_verb *verb, const char *input, const char *output);
 
 /** The entry of `names` (NULL-terminated) that is nearest to a mistyped `word`, or NULL. */
 const char *firn_cli_nearest(const char *word, const char *const *names);

@@ -17,8 +17,10 @@
  */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct firn_verb *const verbs[] = {
     &firn_verb_extract, &firn_verb_watch,  &firn_verb_status, &firn_verb_pause,
@@ -73,6 +75,9 @@ static int run(const char *name, int argc, char **argv)
         return unknown_verb(name);
     }
     int status = verb->run(verb, argc, argv);
+    if (status == FIRN_IO && ferror(stdout)) {
+        return status; /* the verb has flushed, and said so */
+    }
     int flushed = firn_cli_flush();
     return status ? status : flushed;
 }
@@ -88,8 +93,23 @@ static int help(int argc, char **argv)
     return run(argv[2], argc > 3 ? 3 : 2, again);
 }
 
+/**
+ * A descriptor of the three that comes closed would be given to the first file that is opened:
+ * messages would go into a cache, or its lock be read as a list of photographs. /dev/null the wrong
+ * way round keeps the place, and reading and writing still fail.
+ */
+static void keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1) {
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     signal(SIGPIPE, SIG_DFL); /* may come ignored; `firn ls | head` is to end quietly */
     /* a limit of file size is an error like a full disk, no reason to die */
     signal(SIGXFSZ, SIG_IGN);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MAX_OPTIONS 64
 #define FIRST_LONG 256 /* above every letter: getopt's value of an option without a short form */
@@ -71,6 +72,17 @@ int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     va_end(args);
     firn_cli_warn("%s: %s; see 'firn help %s'", verb->name, text, verb->name);
     return FIRN_USAGE;
+}
+
+int firn_cli_spare(const struct firn_verb *verb, const char *input, const char *output)
+{
+    struct stat a, b;
+    if (!input || stat(input, &a) != 0 || stat(output, &b) != 0 || a.st_dev != b.st_dev ||
+        a.st_ino != b.st_ino) {
+        return FIRN_CLI_GO;
+    }
+    return firn_cli_usage(verb, "%.400s: is what is read (%.400s), and would be lost; give another "
+                                "name", output, input);
 }
 
 static void help_table(const struct firn_opt *opts)

@@ -157,6 +157,10 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
         return firn_cli_usage(verb, json ? "--json and -o - both want standard output"
                                          : "will not write an image to a terminal");
     }
+    if (strcmp(path, "-") != 0 &&
+        (status = firn_cli_spare(verb, argv[0], path)) != FIRN_CLI_GO) {
+        return status;
+    }
     struct firn_error err = {0};
     if (model && preset_of(model, &spec, &err)) {
         return firn_cli_fail(&err);

@@ -29,8 +29,8 @@ static int run(const struct firn_probe_options *o, const char *output, bool json
 
 static int probe(const struct firn_verb *verb, int argc, char **argv)
 {
-    struct firn_probe_options o = {.epochs = 25, .rate = 0.001, .batch = 4, .folds = 5,
-                                   .holdout = 20, .on_notice = on_notice};
+    struct firn_probe_options o = {.epochs = 25, .rate = 0.001, .batch = 4,
+                                   .on_notice = on_notice};
     const char *output = NULL;
     static const char *const scales[] = {"common", "each", NULL};
     bool json = false;
@@ -64,6 +64,15 @@ static int probe(const struct firn_verb *verb, int argc, char **argv)
     if (output && !firn_probe_can_write(output)) {
         return firn_cli_usage(verb, "'%s' ends in none of .safetensors .npz", output);
     }
+    if (argc > 1 && o.holdout) {
+        return firn_cli_usage(verb, "--holdout is for TRAIN alone: all of it is learnt from where "
+                                    "there is VAL");
+    }
+    if (o.c > 0 && o.folds) {
+        return firn_cli_usage(verb, "--folds chooses C, which -C gives");
+    }
+    o.holdout = o.holdout ? o.holdout : 20;
+    o.folds = o.folds ? o.folds : 5;
     o.train = argv[0];
     o.val = argc > 1 ? argv[1] : NULL;
     o.seed = (uint64_t)seed;

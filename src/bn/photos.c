@@ -60,23 +60,44 @@ static void on_loop(void *user, const char *path)
     (void)user, (void)path; /* its target is walked where it stands */
 }
 
-/* The label of a class among those of all roots: how many names sort before it. */
-static int label_of(const struct firn_roots *roots, const char *name)
+/* The names of the classes of all roots, sorted, each once: a class's label is its place there. */
+struct classes {
+    const char **name; /* of the roots */
+    size_t n;
+};
+
+static int by_name(const void *a, const void *b)
 {
-    int label = 0;
-    for (size_t r = 0; r < roots->n; r++)
-        for (size_t i = 0; i < roots->root[r].n_classes; i++) {
-            const char *other = roots->root[r].classes[i];
-            bool seen = strcmp(other, name) >= 0;
-            for (size_t q = 0; q < r && !seen; q++)
-                for (size_t k = 0; k < roots->root[q].n_classes && !seen; k++)
-                    seen = strcmp(roots->root[q].classes[k], other) == 0;
-            label += !seen;
-        }
-    return label;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int walk_root(struct firn_bn_photos *l, size_t r, struct firn_error *err)
+static int list_classes(struct classes *c, const struct firn_roots *roots, struct firn_error *err)
+{
+    size_t all = 0, kept = 0;
+    for (size_t r = 0; r < roots->n; r++)
+        all += roots->root[r].n_classes;
+    *c = (struct classes){.name = calloc(all + 1, sizeof *c->name)};
+    if (!c->name)
+        return firn_fail_nomem(err, "the names of classes");
+    for (size_t r = 0; r < roots->n; r++)
+        for (size_t i = 0; i < roots->root[r].n_classes; i++)
+            c->name[c->n++] = roots->root[r].classes[i];
+    qsort(c->name, c->n, sizeof *c->name, by_name);
+    for (size_t i = 0; i < c->n; i++)
+        if (kept == 0 || strcmp(c->name[kept - 1], c->name[i]) != 0)
+            c->name[kept++] = c->name[i];
+    c->n = kept;
+    return 0;
+}
+
+static int label_of(const struct classes *c, const char *name)
+{
+    const char **at = bsearch(&name, c->name, c->n, sizeof *c->name, by_name);
+    return (int)(at - c->name);
+}
+
+static int walk_root(struct firn_bn_photos *l, size_t r, const struct classes *classes,
+                     struct firn_error *err)
 {
     const struct firn_scan_root *root = &l->roots.root[r];
     struct walk w = {.list = l, .root = r, .label = -1};
@@ -86,7 +107,7 @@ static int walk_root(struct firn_bn_photos *l, size_t r, struct firn_error *err)
     if (root->n_classes == 0)
         status = firn_imagefolder_walk(root->path, NULL, &events, err);
     for (size_t i = 0; i < root->n_classes && !status; i++) {
-        w.label = label_of(&l->roots, root->classes[i]);
+        w.label = label_of(classes, root->classes[i]);
         status = firn_imagefolder_walk(root->path, root->classes[i], &events, err);
     }
     return !status && w.full ? firn_fail_nomem(err, "the list of photographs") : status;
@@ -193,9 +214,13 @@ static int count_classes(const struct firn_bn_photos *l)
 int firn_bn_photos_list(struct firn_bn_photos *l, const char *const *paths, size_t n,
                         const char *files_from, bool zero, struct firn_error *err)
 {
+    struct classes classes = {0};
     int status = firn_roots_resolve(&l->roots, paths, n, err);
+    if (!status)
+        status = list_classes(&classes, &l->roots, err);
     for (size_t r = 0; !status && r < l->roots.n; r++)
-        status = walk_root(l, r, err);
+        status = walk_root(l, r, &classes, err);
+    free(classes.name);
     if (!status && l->n)
         qsort(l->photo, l->n, sizeof *l->photo, by_place);
     l->classes = count_classes(l);

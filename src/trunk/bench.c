@@ -12,6 +12,7 @@
 #include "trunk/bench.h"
 
 #define MAX_SAMPLES 4096
+#define MAX_THREADS 1024
 
 /* One thread that runs batch after batch until the deadline. */
 struct lane {
@@ -245,6 +246,8 @@ int firn_bench_trunk(struct firn_bench_trunk *out, const struct firn_bench_trunk
                      struct firn_error *err)
 {
     memset(out, 0, sizeof *out);
+    if (spec->threads < 0 || spec->threads > MAX_THREADS)
+        return firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MAX_THREADS);
     int cpu = firn_cpu_choose(spec->cpu);
     if (cpu < 0)
         return firn_fail(err, FIRN_USAGE, "%s: not an instruction set of this processor",

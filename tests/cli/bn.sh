@@ -36,6 +36,39 @@ overwrite s.safetensors $((size - 1)) "$(printf '\277')"
 try firn bn diff s.safetensors s.safetensors
 overwrite s.safetensors $((size - 2)) "$(printf '\300\177')"
 try firn bn diff s.safetensors s.safetensors
+echo "what would be lost, and what would not be heeded"
+cp whole.safetensors again.safetensors
+ln again.safetensors link.safetensors
+estimate -o x.safetensors -q photos
+# shellcheck disable=SC2086 # options
+try firn bn estimate -m again.safetensors $small -o ./link.safetensors photos
+try firn bn apply -m again.safetensors -o again.safetensors s.safetensors
+try firn bn apply -m $model -o s.safetensors s.safetensors
+try firn bn merge -o p1 p1 p2
+try firn bn diff --svg s.safetensors $model s.safetensors
+cmp whole.safetensors again.safetensors && echo "all there"
+estimate -o x -0 photos
+estimate -o x --momentum 0.5 photos
+estimate -o x -b 4 photos
+estimate -o x --method cumulative --seed 1 photos
+estimate -o x --method population --no-spill photos
+estimate -o x --spill . --no-spill photos
+echo "classes of two directories are numbered together"
+mkdir two
+cp -r photos/square photos/ring two
+mkdir all
+for class in photos/*; do
+    class=$(basename "$class")
+    mkdir all/"$class"
+    for place in photos two; do
+        for file in "$place/$class"/*; do
+            [ ! -e "$file" ] || cp "$file" all/"$class/$place-$(basename "$file")"
+        done
+    done
+done
+estimate -q -o y.safetensors --method cumulative -b 3 photos two
+estimate -q -o z.safetensors --method cumulative -b 3 all
+try cmp y.safetensors z.safetensors
 echo "batches"
 # shellcheck disable=SC2086 # options
 batches()
@@ -44,7 +77,7 @@ batches()
 }
 batches batch:0 photos
 batches batch:5 photos
-batches batch:5 photos
+batches batch:5 -b 2 --memory small --io threads --keep-cache --no-partial photos
 batches batch:5:7 photos
 rm photos/ring/ring-01.jpg
 batches batch:5 photos

@@ -21,6 +21,13 @@ done
 advise both
 advise --keep kept --sample 24 -b 2 photos
 ls kept
+# The pixels are those of the options, and a photograph that fails is in the exit status.
+echo junk >photos/ring/junk.jpg
+advise -q --keep turned --exif apply --decode fast photos
+try firn why kept/frozen.firn turned/frozen.firn
+# shellcheck disable=SC2086 # options
+try firn extract -q -m $model $small --exif apply --decode fast -o fits \
+    --bn turned/cumulative.safetensors photos
 advise nowhere
 mkdir empty
 advise empty

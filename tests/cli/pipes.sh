@@ -11,3 +11,11 @@ for _ in 1 2 3 4; do
     firn verify -q cache &
 done
 wait
+# A closed standard descriptor is not given to a file of the cache.
+try extract -o closed -f - <&-
+firn ls cache 2>../err >&-
+echo "exit $?"
+cat ../err
+firn help ls >/dev/full 2>../err
+echo "exit $?"
+cat ../err

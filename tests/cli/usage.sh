@@ -33,6 +33,9 @@ try firn probe --epochs many a
 try firn probe --scale both a
 try firn probe --holdout 99 a
 try firn probe --folds 1 a
+try firn probe --holdout 30 a b
+try firn probe --folds 3 -C 1 a
+try firn bench trunk -j 100000
 try firn probe -o head.pt a
 ls
 try firn ls ''
