@@ -43,13 +43,14 @@ same(numpy.asarray(f), X, "as an array")
 same(f[...], X, "...")
 for key in (slice(3, 9), slice(None, None, 7), slice(40, None, -3), slice(5, 5), slice(-6, None),
             [5, 1, 7, 1], [], numpy.array([[0, 1], [2, 3]]), y == 1, numpy.array([-1, -48]),
-            (slice(2, 5), slice(0, 10)), (3, 7), ([1, 2], 4)):
+            (slice(2, 5), slice(0, 10)), (3, 7), ([1, 2], 4), ([1, 2], [3, 4]),
+            ([[0, 1], [2, 3]], slice(2)), (slice(2), [0, 5]), ()):
     want = X[numpy.array(key, int)] if isinstance(key, list) else X[key]
     same(numpy.asarray(f[key]), numpy.asarray(want), f"key {key!r}")
 same(f[5], X[5], "one row")
 same(f[-1], X[-1], "the last row")
 same(f[numpy.int64(2)], X[2], "a numpy integer")
-for wrong in (48, -49, [0, 48], numpy.ones(3, bool), [0.5]):
+for wrong in (48, -49, [0, 48], numpy.ones(3, bool), [0.5], True, numpy.False_, None):
     try:
         f[wrong]
         t.check(False, f"{wrong!r} is accepted")
@@ -140,6 +141,25 @@ try:
     t.check(False, "another process gets other rows")
 except firn.Error as error:
     t.check(error.code == 78, error)
+again = firn.open(t.dir / "cache")
+more = photos / "square" / "more.jpg"
+more.write_bytes(more.read_bytes() + b"y")
+t.run("extract", *SMALL, "-o", t.dir / "cache", photos, expect=1)
+try:
+    pickle.loads(pickle.dumps(again))
+    t.check(False, "another process gets as many rows, and others")
+except firn.Error as error:
+    t.check(error.code == 78, error)
+
+# What cannot be opened raises, and nothing else happens when it is thrown away.
+ignored = []
+sys.unraisablehook = ignored.append
+try:
+    firn.open(None)
+    t.check(False, "None is opened")
+except TypeError:
+    pass
+t.check(not ignored, ignored)
 
 # Threads, and children that were forked while they read.
 bad = []

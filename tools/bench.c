@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "stop.h"
 
 double firn_bench_now(void)
 {
@@ -16,13 +17,19 @@ double firn_bench_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+int firn_bench_go_on(const struct firn_bench *b, struct firn_error *err)
+{
+    return *b->stop ? firn_output_fail(err, FIRN_INTERRUPTED, "stopped") : 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(const struct firn_bench *b, struct firn_error *err);
+    bool scratch; /* makes files: ends in good order after a signal */
 } parts[] = {
-    {"trunk", firn_bench_show_trunk},
-    {"pixels", firn_bench_pixels},
-    {"cache", firn_bench_cache},
+    {"trunk", firn_bench_show_trunk, false},
+    {"pixels", firn_bench_pixels, true},
+    {"cache", firn_bench_cache, true},
 };
 #define PARTS (sizeof(parts) / sizeof(*parts))
 
@@ -37,6 +44,9 @@ static int measure(struct firn_bench *b, const char *what, bool all, bool json)
     for (size_t i = 0; i < PARTS && result == 0; i++) {
         if (!all && strcmp(what, parts[i].name) != 0) {
             continue;
+        }
+        if (parts[i].scratch) {
+            b->stop = firn_stop_on_signals();
         }
         if (all && b->json) {
             firn_json_object(b->json, parts[i].name);

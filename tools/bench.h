@@ -13,11 +13,15 @@ struct firn_bench {
     const char *path;  /**< a cache or a photograph to measure, or NULL: draws its own */
     int threads;       /**< 0: usable cores */
     double seconds;    /**< how long to measure each thing */
+    const volatile int *stop; /**< not 0 after a signal */
 };
 
 int firn_bench_show_trunk(const struct firn_bench *b, struct firn_error *err);
 int firn_bench_pixels(const struct firn_bench *b, struct firn_error *err);
 int firn_bench_cache(const struct firn_bench *b, struct firn_error *err);
+
+/** 0, or FIRN_INTERRUPTED with `err` filled, after a signal: scratch files are to be removed. */
+int firn_bench_go_on(const struct firn_bench *b, struct firn_error *err);
 
 /** CLOCK_MONOTONIC, seconds. */
 double firn_bench_now(void);

@@ -137,8 +137,8 @@ static int measure(const struct firn_bench *b, const char *dir, struct firn_erro
     struct figures f = {0};
     double end = firn_bench_now() + b->seconds;
     for (int i = 0; i < 3 || firn_bench_now() < end; i++) {
-        int result = measure_once(dir, &f, err);
-        if (result) {
+        int result = firn_bench_go_on(b, err);
+        if (result || (result = measure_once(dir, &f, err))) {
             return result;
         }
     }
@@ -160,7 +160,7 @@ static int make_cache(const struct firn_bench *b, const char *dir, char **cache,
     } else {
         const char *paths[] = {samples};
         struct firn_extract_options options = {
-            .model = b->model, .cache = *cache, .paths = paths, .n_paths = 1};
+            .model = b->model, .cache = *cache, .paths = paths, .n_paths = 1, .stop = b->stop};
         firn_cli_note("no cache given: making one of %d drawn samples", 4 * SAMPLES);
         result = firn_extract(&options, NULL, err);
     }

@@ -27,8 +27,8 @@ static int measure(const struct firn_bench *b, const char *path, struct measure 
     *m = (struct measure){.best = 1e9};
     while (m->runs < 3 || firn_bench_now() < end) {
         double start = firn_bench_now();
-        int result = firn_preview(path, &spec, rgb, &m->info, NULL, err);
-        if (result) {
+        int result = firn_bench_go_on(b, err);
+        if (result || (result = firn_preview(path, &spec, rgb, &m->info, NULL, err))) {
             return result;
         }
         double seconds = firn_bench_now() - start;
@@ -105,13 +105,13 @@ struct mean {
 };
 
 /* The best of three runs of each photograph; what does not decode is left out. */
-static struct mean own_mean(void)
+static struct mean own_mean(const struct firn_bench *b)
 {
     const struct firn_image_spec spec = {.resize = 256, .crop = 224};
     static uint8_t rgb[224 * 224 * 3];
     struct mean mean = {0};
     size_t kept = 0;
-    for (size_t i = 0; i < found.n; i++) {
+    for (size_t i = 0; i < found.n && !*b->stop; i++) {
         struct firn_image_info best = {.decode_ns = INT64_MAX / 2}, info;
         const char *path = found.path[i];
         for (int run = 0; run < 3 && !firn_preview(path, &spec, rgb, &info, NULL, NULL); run++) {
@@ -210,13 +210,13 @@ static int write_paths(const char *dir, struct firn_error *err)
 static int directory(const struct firn_bench *b, struct firn_error *err)
 {
     nftw(b->path, collect, 16, FTW_PHYS);
-    const struct mean own = own_mean();
-    if (own.n == 0) {
+    const struct mean own = own_mean(b);
+    if (own.n == 0 && !*b->stop) {
         return firn_output_fail(err, FIRN_NOINPUT, "%s: no photograph decodes", b->path);
     }
     char *dir = firn_scratch_create(err);
     int result = dir ? write_paths(dir, err) : -(int)err->code;
-    if (result == 0) {
+    if (result == 0 && (result = firn_bench_go_on(b, err)) == 0) {
         struct mean pillow;
         const bool beside = pillow_mean(dir, &pillow);
         if (!b->json) {

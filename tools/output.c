@@ -22,12 +22,21 @@ static void on_signal(int number)
     raise(number);
 }
 
+/** From now on, or (NULL) as before. A signal that comes ignored, as from nohup, stays so. */
 static void watch(char *temp)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static struct sigaction before[sizeof(signals) / sizeof(*signals)];
+    const struct sigaction action = {.sa_handler = on_signal};
+    bool begins = temp && !unfinished, ends = !temp && unfinished;
     unfinished = temp;
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-        signal(signals[i], temp ? on_signal : SIG_DFL);
+        if (begins && sigaction(signals[i], NULL, &before[i]) == 0 &&
+            before[i].sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        } else if (ends) {
+            sigaction(signals[i], &before[i], NULL);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include "stop.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 static volatile int stop;
 
@@ -17,11 +18,14 @@ static void on_signal(int number)
 
 const volatile int *firn_stop_on_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, 0);
-    sigaction(SIGTERM, &action, 0);
-    sigaction(SIGHUP, &action, 0);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
     signal(SIGPIPE, SIG_IGN);
     return &stop;
 }

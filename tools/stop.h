@@ -5,7 +5,8 @@
 
 /**
  * SIGINT, SIGTERM and SIGHUP make the flag non-zero from now on; a second one has its usual effect.
- * SIGPIPE is ignored: a closed log must not end hours of work.
+ * One that comes ignored stays so: 'nohup firn extract' survives the terminal. SIGPIPE is ignored:
+ * a closed log must not end hours of work.
  */
 const volatile int *firn_stop_on_signals(void);
 

@@ -17,3 +17,36 @@ echo "exit $?"
 cat ../log
 try firn extract -m $model $small -o cache photos
 try firn verify -q cache
+# What nohup makes ignored stays ignored: the terminal may go away.
+mkfifo later
+# shellcheck disable=SC2086 # options
+(trap '' HUP; exec firn extract -q -m $model $small -o cache2 --files-from later) 2>../log &
+pid=$!
+exec 9>later
+find photos -name '*-01.jpg' | LC_ALL=C sort >&9
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ "$(firn ls cache2 2>/dev/null | grep -c done)" = 4 ] && break
+    sleep 0.5
+done
+kill -HUP $pid
+sleep 0.5
+find photos -name '*-02.jpg' | LC_ALL=C sort >&9
+exec 9>&-
+wait $pid
+echo "exit $?"
+cat ../log
+firn ls cache2 | grep -c done
+# A measurement leaves no scratch files behind.
+for what in pixels cache; do
+    firn bench $what -t 60 >/dev/null 2>../log &
+    pid=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        [ -n "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'firn-*')" ] && break
+        sleep 0.5
+    done
+    kill -TERM $pid
+    wait $pid
+    echo "exit $?"
+    grep -v 'no cache given' ../log
+    find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'firn-*'
+done

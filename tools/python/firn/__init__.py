@@ -61,7 +61,9 @@ class Features:
     def __getitem__(self, key):
         rest = ()
         if isinstance(key, tuple):
-            key, rest = key[0], key[1:]
+            key, rest = (key[0], key[1:]) if key else (Ellipsis, ())
+        if key is None or isinstance(key, (bool, numpy.bool_)):
+            raise IndexError("rows are chosen by integers, slices or a mask")
         if isinstance(key, slice) or key is Ellipsis:
             start, stop, step = (slice(None) if key is Ellipsis else key).indices(len(self))
             if step == 1:
@@ -80,8 +82,10 @@ class Features:
             if key.size and not numpy.issubdtype(key.dtype, numpy.integer):
                 raise IndexError("rows are chosen by integers, slices or a mask")
             flat = self._check(key.astype(numpy.int64).reshape(-1))
-            rows = self._cache._gather(flat).reshape(key.shape + (self.shape[1],))
-            return rows[(slice(None),) * key.ndim + rest] if rest else rows
+            rows = self._cache._gather(flat)
+            if rest:  # the second index may go along with the first one, as numpy has it
+                return rows[(numpy.arange(len(flat)).reshape(key.shape),) + rest]
+            return rows.reshape(key.shape + (self.shape[1],))
         return rows[(slice(None),) + rest] if rest else rows
 
     def _check(self, rows):
@@ -94,6 +98,8 @@ class Features:
 
 class Cache:
     """A snapshot of a cache; see firn.open()."""
+
+    _c = None
 
     def __init__(self, path):
         self.path = os.path.abspath(os.fspath(path))
@@ -123,12 +129,14 @@ class Cache:
         self.close()
 
     def __getstate__(self):
-        return self.path, self._rows
+        return self.path, self.stat
 
     def __setstate__(self, state):
-        self.path, rows = state
+        self.path, was = state
         self._open()
-        if self._rows != rows:
+        # more distinct features for as many photographs: one has changed, or taken another's place
+        if (any(self.stat[key] != was[key] for key in ("records", "classes", "views")) or
+                self.stat["rows"] > was["rows"]):
             raise Error(78, f"{self.path}: has changed since it was opened in the other process")
 
     def __len__(self):
