@@ -15,7 +15,6 @@ const char *const firn_stage_names[FIRN_STAGES] = {"scan", "read", "decode", "in
 /* 8 and 16 cost the same CPU time per photograph; 8 takes a tenth less memory and latency. */
 #define DEFAULT_BATCH 8
 #define MAX_BATCH 1024
-#define MAX_THREADS 1024
 
 void firn_notice(const struct firn_extract_options *o, const char *fmt, ...)
 {
@@ -27,8 +26,9 @@ void firn_notice(const struct firn_extract_options *o, const char *fmt, ...)
 
 int firn_line_check(const struct firn_extract_options *o, struct firn_error *err)
 {
-    if (o->threads < 0 || o->threads > MAX_THREADS)
-        return firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MAX_THREADS);
+    int status = firn_cpu_check_threads(o->threads, err);
+    if (status)
+        return status;
     if (o->batch < 0 || o->batch > MAX_BATCH)
         return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
     if (o->resize < 0 || o->crop < 0)

@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 
 #include "base/cgroup.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -103,4 +104,11 @@ int firn_cpu_usable_cores(void)
 {
     int cores = affinity_cores(), quota = firn_cgroup_cores("");
     return quota < cores ? quota : cores;
+}
+
+int firn_cpu_check_threads(int threads, struct firn_error *err)
+{
+    enum { MOST = 1024 };
+    return threads >= 0 && threads <= MOST ? 0
+                                           : firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MOST);
 }

@@ -3,6 +3,8 @@
 #ifndef FIRN_SRC_BASE_CPU_H
 #define FIRN_SRC_BASE_CPU_H
 
+#include "firn/error.h"
+
 /** Instruction set levels, in rising order on each architecture. */
 enum firn_cpu {
     FIRN_CPU_GENERIC = 0, /**< portable C */
@@ -28,5 +30,8 @@ const char *firn_cpu_name(enum firn_cpu level);
  * rounded down, at least 1.
  */
 int firn_cpu_usable_cores(void);
+
+/** Whether a caller may ask for so many threads (0: as many as usable cores). FIRN_USAGE. */
+int firn_cpu_check_threads(int threads, struct firn_error *err);
 
 #endif

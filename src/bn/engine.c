@@ -14,8 +14,6 @@
 #include "pipeline/read.h"
 #include "trunk/trunk.h"
 
-#define MAX_THREADS 1024
-
 static int start_members(struct firn_bn_engine *e, enum firn_cpu cpu, struct firn_error *err)
 {
     int status = 0;
@@ -44,9 +42,8 @@ int firn_bn_engine_open(struct firn_bn_engine *e, const struct firn_bn_setup *se
     if (cpu < 0)
         return firn_fail(err, FIRN_USAGE, "%s: no such instruction set on this machine",
                          setup->cpu);
-    if (setup->threads < 0 || setup->threads > MAX_THREADS)
-        return firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MAX_THREADS);
-    if ((status = firn_model_open(&e->model, setup->model, err)))
+    if ((status = firn_cpu_check_threads(setup->threads, err)) ||
+        (status = firn_model_open(&e->model, setup->model, err)))
         return status;
     const struct firn_model_info *info = firn_model_info(e->model);
     e->spec.resize = setup->resize ? setup->resize : info->resize;

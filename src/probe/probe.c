@@ -36,7 +36,6 @@
 
 #define MAX_EPOCHS 100000
 #define MAX_BATCH 65536
-#define MAX_THREADS 1024
 #define NEVER (-10000) /* bias of a class that was not trained: its probability is zero */
 
 struct run {
@@ -57,14 +56,10 @@ static void notice(const struct run *r, const char *fmt, ...)
 
 static void notice(const struct run *r, const char *fmt, ...)
 {
-    char text[1024];
     va_list ap;
-    if (!r->o->on_notice)
-        return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    firn_tell(r->o->on_notice, r->o->user, fmt, ap);
     va_end(ap);
-    r->o->on_notice(r->o->user, text);
 }
 
 static int check_options(const struct firn_probe_options *o, struct firn_error *err)
@@ -83,9 +78,7 @@ static int check_options(const struct firn_probe_options *o, struct firn_error *
         return firn_fail(err, FIRN_USAGE, "the learning rate is a positive number");
     if (o->batch < 0 || o->batch > MAX_BATCH)
         return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
-    if (o->threads < 0 || o->threads > MAX_THREADS)
-        return firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MAX_THREADS);
-    return 0;
+    return firn_cpu_check_threads(o->threads, err);
 }
 
 /* ---- the photographs ---- */

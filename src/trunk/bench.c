@@ -12,7 +12,6 @@
 #include "trunk/bench.h"
 
 #define MAX_SAMPLES 4096
-#define MAX_THREADS 1024
 
 /* One thread that runs batch after batch until the deadline. */
 struct lane {
@@ -246,9 +245,9 @@ int firn_bench_trunk(struct firn_bench_trunk *out, const struct firn_bench_trunk
                      struct firn_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (spec->threads < 0 || spec->threads > MAX_THREADS)
-        return firn_fail(err, FIRN_USAGE, "threads: 1 to %d", MAX_THREADS);
-    int cpu = firn_cpu_choose(spec->cpu);
+    int cpu = firn_cpu_choose(spec->cpu), status = firn_cpu_check_threads(spec->threads, err);
+    if (status)
+        return status;
     if (cpu < 0)
         return firn_fail(err, FIRN_USAGE, "%s: not an instruction set of this processor",
                          spec->cpu);
@@ -259,7 +258,7 @@ int firn_bench_trunk(struct firn_bench_trunk *out, const struct firn_bench_trunk
     snprintf(out->cpu, sizeof out->cpu, "%s", firn_cpu_name((enum firn_cpu)cpu));
     int64_t start = firn_now_ns();
     struct firn_model *model = NULL;
-    int status = firn_model_open(&model, spec->model ? spec->model : "untrained:resnet18", err);
+    status = firn_model_open(&model, spec->model ? spec->model : "untrained:resnet18", err);
     out->load_ms = (double)(firn_now_ns() - start) * 1e-6;
     if (!status)
         status = create_trunk(b, spec, model, (enum firn_cpu)cpu, err);

@@ -37,12 +37,10 @@
 
 void firn_watcher_say(struct firn_watcher *w, const char *fmt, ...)
 {
-    char text[1024];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    firn_tell(w->config->notice, w->config->user, fmt, ap);
     va_end(ap);
-    w->config->notice(w->config->user, text);
 }
 
 void firn_watcher_wake(struct firn_watcher *w)
