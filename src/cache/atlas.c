@@ -139,6 +139,12 @@ void firn_atlas_forget(struct firn_atlas *a)
 
 /* ---- numbers ---- */
 
+/* Record i, or NULL: there is none, or its page is damaged. */
+static const uint8_t *record_at(const struct firn_atlas *a, enum firn_atlas_table table, size_t i)
+{
+    return i < a->table[table].n ? firn_table_at(a->table + table, i) : NULL;
+}
+
 static uint32_t number_at(const struct firn_atlas *a, enum firn_atlas_table table, size_t i,
                           uint32_t otherwise)
 {
@@ -181,38 +187,20 @@ size_t firn_atlas_photo(const struct firn_atlas *a, size_t row)
     return row + count_below(a, FIRN_TABLE_HOLE, row + 1, 1);
 }
 
-static struct firn_atlas_spot spot_at(const uint8_t *p)
+bool firn_atlas_spot(const struct firn_atlas *a, enum firn_atlas_table table, size_t i,
+                     struct firn_atlas_spot *spot)
 {
-    return (struct firn_atlas_spot){(uint32_t)firn_get(p, 4), (uint32_t)firn_get(p + 4, 4),
-                                    (uint32_t)firn_get(p + 8, 4)};
-}
-
-bool firn_atlas_spot(const struct firn_atlas *a, size_t row, struct firn_atlas_spot *spot)
-{
-    const uint8_t *p = row < a->table[FIRN_TABLE_SPOT].n
-                           ? firn_table_at(a->table + FIRN_TABLE_SPOT, row)
-                           : NULL;
+    const uint8_t *p = record_at(a, table, i);
     if (p)
-        *spot = spot_at(p);
-    return p != NULL;
-}
-
-bool firn_atlas_extra(const struct firn_atlas *a, size_t i, struct firn_atlas_spot *spot)
-{
-    const uint8_t *p = i < a->table[FIRN_TABLE_EXTRA].n
-                           ? firn_table_at(a->table + FIRN_TABLE_EXTRA, i)
-                           : NULL;
-    if (p)
-        *spot = spot_at(p);
+        *spot = (struct firn_atlas_spot){(uint32_t)firn_get(p, 4), (uint32_t)firn_get(p + 4, 4),
+                                         (uint32_t)firn_get(p + 8, 4)};
     return p != NULL;
 }
 
 bool firn_atlas_place(const struct firn_atlas *a, uint32_t place, const struct firn_head *head,
                       struct firn_extent *extent, size_t *segment)
 {
-    const uint8_t *p = place < a->table[FIRN_TABLE_PLACE].n
-                           ? firn_table_at(a->table + FIRN_TABLE_PLACE, place)
-                           : NULL;
+    const uint8_t *p = record_at(a, FIRN_TABLE_PLACE, place);
     size_t covered = p ? firn_get(p + 16, 4) : SIZE_MAX;
     if (covered >= a->n_covered)
         return false;
@@ -232,7 +220,7 @@ size_t firn_atlas_search(const struct firn_atlas *a, enum firn_atlas_table table
 bool firn_atlas_match(const struct firn_atlas *a, enum firn_atlas_table table, size_t i,
                       uint32_t key, uint32_t *target)
 {
-    const uint8_t *p = i < a->table[table].n ? firn_table_at(a->table + table, i) : NULL;
+    const uint8_t *p = record_at(a, table, i);
     if (!p || firn_get(p, 4) != key)
         return false;
     *target = (uint32_t)firn_get(p + 4, 4);
@@ -241,8 +229,8 @@ bool firn_atlas_match(const struct firn_atlas *a, enum firn_atlas_table table, s
 
 bool firn_atlas_is_bad(const struct firn_atlas *a)
 {
-    bool bad = atomic_load_explicit(&a->bad_leaf, memory_order_relaxed);
-    for (int i = 0; i < FIRN_TABLES; i++)
+    bool bad = a && atomic_load_explicit(&a->bad_leaf, memory_order_relaxed);
+    for (int i = 0; a && i < FIRN_TABLES; i++)
         bad = bad || atomic_load_explicit(&a->table[i].bad, memory_order_relaxed);
     return bad;
 }

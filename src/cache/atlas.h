@@ -89,7 +89,7 @@ int firn_atlas_adopt(const struct firn_atlas *atlas, const struct firn_covered *
 /** Reads every byte. 0; -1: damaged. */
 int firn_atlas_check(const struct firn_atlas *atlas);
 
-/** Something that was asked for since it was opened could not be read. */
+/** Something that was asked for since it was opened could not be read. NULL is fine. */
 bool firn_atlas_is_bad(const struct firn_atlas *atlas);
 
 /**
@@ -115,7 +115,9 @@ size_t firn_atlas_photo(const struct firn_atlas *atlas, size_t row);
 struct firn_atlas_spot {
     uint32_t place, row, check;
 };
-bool firn_atlas_spot(const struct firn_atlas *atlas, size_t row, struct firn_atlas_spot *spot);
+/** Record i of SPOT (of a photograph with a feature) or EXTRA (of a row that none has). */
+bool firn_atlas_spot(const struct firn_atlas *atlas, enum firn_atlas_table table, size_t i,
+                     struct firn_atlas_spot *spot);
 bool firn_atlas_place(const struct firn_atlas *atlas, uint32_t place, const struct firn_head *head,
                       struct firn_extent *extent, size_t *segment);
 
@@ -124,7 +126,6 @@ size_t firn_atlas_search(const struct firn_atlas *atlas, enum firn_atlas_table t
 /** Record i of such a table, if its first number is `key`; *target then. */
 bool firn_atlas_match(const struct firn_atlas *atlas, enum firn_atlas_table table, size_t i,
                       uint32_t key, uint32_t *target);
-bool firn_atlas_extra(const struct firn_atlas *atlas, size_t i, struct firn_atlas_spot *spot);
 
 /** What the tables are sorted by. */
 uint32_t firn_atlas_key(const uint8_t *content);

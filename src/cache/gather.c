@@ -69,12 +69,6 @@ static void return_hand(const struct firn_cache *cache, struct firn_hand *hand)
     destroy_hand(hand);
 }
 
-static int fail_index(const struct firn_cache *cache, struct firn_error *err)
-{
-    return firn_fail(err, FIRN_DATA, "%s: its file INDEX cannot be read: remove it, nothing is "
-                     "lost by that", cache->loaded.dir);
-}
-
 /* Brings the block at `place` into the hand. */
 static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_t place,
                  struct firn_error *err)
@@ -84,7 +78,7 @@ static int grasp(const struct firn_cache *cache, struct firn_hand *hand, uint32_
     if (hand->place == place)
         return 0;
     if (!firn_view_place(&cache->view, place, &extent, &segment))
-        return fail_index(cache, err);
+        return firn_cache_fail_index(cache, err);
     hand->place = FIRN_NO_PLACE;
     hand->in_views = UINT32_MAX;
     int result = firn_segment_read(cache->loaded.segment + segment, &extent, &hand->scratch,
@@ -171,8 +165,8 @@ static int search(const struct firn_cache *cache, struct firn_hand *hand, const 
             return 0;
     if (why.code == FIRN_NOMEM || why.code == FIRN_IO)
         return firn_fail(err, why.code, "%s", why.text);
-    if (cache->loaded.atlas && firn_atlas_is_bad(cache->loaded.atlas))
-        return fail_index(cache, err);
+    if (firn_atlas_is_bad(cache->loaded.atlas))
+        return firn_cache_fail_index(cache, err);
     return firn_fail(err, FIRN_DATA, "%s: its feature cannot be read: %.600s; run firn extract "
                      "again to compute it anew", name, why.code ? why.text : "it is missing");
 }
@@ -183,8 +177,8 @@ int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[
     struct firn_search first = {0};
     struct firn_spot spot;
     if (!firn_view_search(&cache->view, content, &first, &spot)) {
-        if (cache->loaded.atlas && firn_atlas_is_bad(cache->loaded.atlas))
-            return fail_index(cache, err);
+        if (firn_atlas_is_bad(cache->loaded.atlas))
+            return firn_cache_fail_index(cache, err);
         return firn_fail(err, FIRN_NOINPUT, "%s: has no feature of these contents",
                          cache->loaded.dir);
     }
@@ -220,7 +214,7 @@ static int fulfil(const struct firn_cache *cache, struct firn_hand *hand, const 
         return 0;
     const struct firn_entry *e = firn_cache_entry(cache, firn_view_photo(&cache->view, wish->row));
     return e ? search(cache, hand, e->content, e->name, wish->view, out, err)
-             : fail_index(cache, err);
+             : firn_cache_fail_index(cache, err);
 }
 
 static int grant(const struct firn_cache *cache, struct wish *wish, size_t n, float *out,
@@ -245,7 +239,8 @@ static int grant(const struct firn_cache *cache, struct wish *wish, size_t n, fl
 
 static int find_spot(const struct firn_cache *cache, struct wish *wish, struct firn_error *err)
 {
-    return firn_view_spot(&cache->view, wish->row, &wish->spot) ? 0 : fail_index(cache, err);
+    return firn_view_spot(&cache->view, wish->row, &wish->spot) ? 0
+                                                                : firn_cache_fail_index(cache, err);
 }
 
 /* The row of a photograph, or why it has none. */
@@ -257,7 +252,7 @@ static int row_of(const struct firn_cache *cache, size_t i, size_t *row, struct 
     if (*row != SIZE_MAX)
         return 0;
     const struct firn_entry *e = firn_cache_entry(cache, i);
-    return !e ? fail_index(cache, err)
+    return !e ? firn_cache_fail_index(cache, err)
               : firn_fail(err, FIRN_NOINPUT, "%s: has no feature (%s)", e->name,
                           e->state == FIRN_DONE   ? "lost to damage"
                           : e->state == FIRN_GONE ? "gone"

@@ -138,10 +138,17 @@ int firn_cache_run(const struct firn_cache *cache, size_t i, struct firn_run *ru
     return 0;
 }
 
+#define BAD_INDEX "cannot be read: remove it, nothing is lost by that"
+
+int firn_cache_fail_index(const struct firn_cache *cache, struct firn_error *err)
+{
+    return firn_fail(err, FIRN_DATA, "%s: its file INDEX " BAD_INDEX, cache->loaded.dir);
+}
+
 /* Stands for photographs whose part of INDEX is damaged. */
 static const struct firn_entry unreadable = {
     .name = "?", .name_size = 1, .state = FIRN_SKIPPED, .root = UINT32_MAX,
-    .reason = "the file INDEX of the cache cannot be read: remove it, nothing is lost by that"};
+    .reason = "the file INDEX of the cache " BAD_INDEX};
 
 static const char *root_of(const struct firn_cache *cache, const struct firn_entry *e)
 {
@@ -289,9 +296,8 @@ int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
         found[0] = k < found[0] ? k : found[0];
     }
     *i = n > 0 ? found[0] : 0;
-    if (n < 2 && cache->loaded.atlas && firn_atlas_is_bad(cache->loaded.atlas))
-        return firn_fail(err, FIRN_DATA, "%s: its file INDEX cannot be read: remove it, nothing is "
-                         "lost by that", cache->loaded.dir);
+    if (n < 2 && firn_atlas_is_bad(cache->loaded.atlas))
+        return firn_cache_fail_index(cache, err);
     if (n == 1)
         return 0;
     if (n == 0)

@@ -9,13 +9,31 @@ static size_t stands_at(const struct firn_view *v, size_t k)
     return v->mark ? v->mark[k].at - v->mark[k].dropped + k : k;
 }
 
-/* How many photographs of the index stand at or before i. */
-static size_t count_to(const struct firn_view *v, size_t i)
+/* Photograph of the atlas that photograph k of the index stands before, or in place of. */
+static size_t stands_before(const struct firn_view *v, size_t k)
 {
-    size_t low = 0, high = v->loaded->index.n_entry;
+    return v->mark[k].at;
+}
+
+/* Row number of photograph k of the index, as if it had one. */
+static size_t row_at(const struct firn_view *v, size_t k)
+{
+    return v->mark[k].row_at;
+}
+
+static size_t spot_of(const struct firn_view *v, size_t k)
+{
+    return v->spot[k].photo;
+}
+
+/* How many of the first n have a number of at most `most`, which rises with k. */
+static size_t count_to(const struct firn_view *v, size_t number(const struct firn_view *, size_t k),
+                       size_t n, size_t most)
+{
+    size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (stands_at(v, middle) <= i)
+        if (number(v, middle) <= most)
             low = middle + 1;
         else
             high = middle;
@@ -29,7 +47,7 @@ static bool of_index(const struct firn_view *v, size_t i, size_t *k, size_t *b)
     *k = i;
     if (!v->mark)
         return true;
-    size_t n = count_to(v, i);
+    size_t n = count_to(v, stands_at, v->loaded->index.n_entry, i);
     *k = n - 1;
     *b = i - n + v->mark[n].dropped;
     return n > 0 && stands_at(v, n - 1) == i;
@@ -38,18 +56,11 @@ static bool of_index(const struct firn_view *v, size_t i, size_t *k, size_t *b)
 /* Index in the snapshot of photograph b of the atlas; SIZE_MAX when another took its place. */
 static size_t stands_of_atlas(const struct firn_view *v, size_t b)
 {
-    size_t low = 0, high = v->loaded->index.n_entry;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (v->mark[middle].at <= b)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t k = low; k > 0 && v->mark[k - 1].at == b; k--)
+    size_t n = count_to(v, stands_before, v->loaded->index.n_entry, b);
+    for (size_t k = n; k > 0 && v->mark[k - 1].at == b; k--)
         if (v->mark[k - 1].replaces)
             return SIZE_MAX;
-    return b - v->mark[low].dropped + low;
+    return b - v->mark[n].dropped + n;
 }
 
 /* ---- the beginning ---- */
@@ -150,7 +161,7 @@ static int init(struct firn_view *v)
             return 1;
     }
     v->n = n + (a ? a->head.photos - v->mark[n].dropped : 0);
-    return a && firn_atlas_is_bad(a);
+    return firn_atlas_is_bad(a);
 }
 
 int firn_view_init(struct firn_view *v, const struct firn_loaded *loaded)
@@ -193,20 +204,10 @@ const struct firn_entry *firn_view_entry(const struct firn_view *v, size_t i, in
     bool mine = of_index(v, i, &k, &b);
     if (label)
         *label = mine ? v->order.photo[k].label : firn_atlas_label(v->loaded->atlas, b);
-    if (!mine) {
-        bool row;
-        firn_atlas_rows_before(v->loaded->atlas, b, has_row ? has_row : &row);
-        return firn_atlas_entry(v->loaded->atlas, b);
-    }
-    const struct firn_entry *e = v->loaded->index.entry + v->order.photo[k].entry;
-    if (has_row && v->mark) {
-        *has_row = v->mark[k + 1].rows > v->mark[k].rows;
-    } else if (has_row) {
-        struct firn_search search = {0};
-        struct firn_spot spot;
-        *has_row = e->state == FIRN_DONE && firn_view_search(v, e->content, &search, &spot);
-    }
-    return e;
+    if (has_row)
+        *has_row = firn_view_row(v, i) != SIZE_MAX;
+    return mine ? v->loaded->index.entry + v->order.photo[k].entry
+                : firn_atlas_entry(v->loaded->atlas, b);
 }
 
 const struct firn_entry *firn_view_next(const struct firn_view *v, size_t i, struct firn_reel *reel)
@@ -231,31 +232,17 @@ void firn_reel_fini(struct firn_reel *reel)
 static bool atlas_spot(const struct firn_view *v, size_t row, struct firn_spot *spot)
 {
     struct firn_atlas_spot s;
-    if (!firn_atlas_spot(v->loaded->atlas, row, &s))
+    if (!firn_atlas_spot(v->loaded->atlas, FIRN_TABLE_SPOT, row, &s))
         return false;
     *spot = (struct firn_spot){0, s.place | FIRN_OF_ATLAS, s.row, s.check};
     return true;
-}
-
-/* How many photographs of the index have a row number of at most r, as if all had one. */
-static size_t count_rows_to(const struct firn_view *v, size_t r)
-{
-    size_t low = 0, high = v->loaded->index.n_entry;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (v->mark[middle].row_at <= r)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 /* Whether row r is of the index, which of its spots then; else which row of the atlas. */
 static bool row_of_index(const struct firn_view *v, size_t r, size_t *n, size_t *row)
 {
     const struct firn_mark *m = v->mark;
-    *n = count_rows_to(v, r);
+    *n = count_to(v, row_at, v->loaded->index.n_entry, r);
     *row = *n > 0 ? m[*n - 1].rows : 0;
     if (*n > 0 && m[*n - 1].row_at == r && m[*n].rows > m[*n - 1].rows)
         return true;
@@ -285,7 +272,7 @@ bool firn_view_spot(const struct firn_view *v, size_t r, struct firn_spot *spot)
 size_t firn_view_row(const struct firn_view *v, size_t i)
 {
     const struct firn_mark *m = v->mark;
-    size_t low = 0, high = v->stat.records, k, b;
+    size_t k, b;
     if (m && of_index(v, i, &k, &b))
         return m[k + 1].rows > m[k].rows ? m[k].row_at : SIZE_MAX;
     if (m) {
@@ -293,14 +280,8 @@ size_t firn_view_row(const struct firn_view *v, size_t i)
         size_t row = firn_atlas_rows_before(v->loaded->atlas, b, &has_row);
         return has_row ? row - m[k + 1].dropped_rows + m[k + 1].rows : SIZE_MAX;
     }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (v->spot[middle].photo < i)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < v->stat.records && v->spot[low].photo == i ? low : SIZE_MAX;
+    size_t n = count_to(v, spot_of, v->stat.records, i);
+    return n > 0 && v->spot[n - 1].photo == i ? n - 1 : SIZE_MAX;
 }
 
 bool firn_view_place(const struct firn_view *v, uint32_t place, struct firn_extent *extent,
@@ -331,7 +312,7 @@ static bool search_atlas(const struct firn_view *v, const uint8_t *content,
             size_t row = firn_atlas_rows_before(a, target, &has_row);
             if (!has_row || !atlas_spot(v, row, spot) || spot->check != firn_atlas_sum(content))
                 continue;
-        } else if (firn_atlas_extra(a, target - a->head.photos, &extra) &&
+        } else if (firn_atlas_spot(a, FIRN_TABLE_EXTRA, target - a->head.photos, &extra) &&
                    extra.check == (uint32_t)firn_key_prefix(content)) {
             *spot = (struct firn_spot){0, extra.place | FIRN_OF_ATLAS, extra.row, 0};
         } else {

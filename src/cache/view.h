@@ -72,7 +72,6 @@ struct firn_search {
     size_t at;        /* in the index */
     size_t record;    /* in the atlas */
     bool begun;
-    uint32_t photo;   /* of the atlas, of the last one that was found */
     struct firn_spot last;
 };
 bool firn_view_search(const struct firn_view *view, const uint8_t *content,
