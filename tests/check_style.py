@@ -7,7 +7,8 @@
 Files of src, include, tools and tests: at most 500 lines of at most 100 columns, no tabs, no blanks
 at the end of a line, a newline at the end of the file, an SPDX line at the top, nothing marked as
 still to be done; functions of at most 60 lines (a function begins at a brace in column 0). With
-PATHs, only these files and folders.
+PATHs, only these files and folders; without, every snapshot test is in the list of
+tests/meson.build as well.
 """
 import re
 import subprocess
@@ -73,6 +74,15 @@ def complaints(path, lines, text):
                 yield number, f"function of {length} lines, at most {MAX_FUNCTION}"
 
 
+def never_run(root):
+    """Snapshot tests that the list of them does not name: they cannot fail."""
+    found = re.search(r"foreach name : \[([^]]*)\]\n  test\('cli-'",
+                      (root / "tests/meson.build").read_text())
+    for path in (root / "tests/cli").glob("*.sh"):
+        if path.stem != "lib" and not (found and f"'{path.stem}'," in found.group(1)):
+            yield f"{path.relative_to(root)}: is not in the list of tests/meson.build"
+
+
 def main():
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
     bad, seen = [], 0
@@ -88,6 +98,7 @@ def main():
         lines = text.split("\n")[:-1] if text.endswith("\n") else text.split("\n")
         bad += [f"{path.relative_to(root)}:{number}: {what}"
                 for number, what in complaints(path, lines, text)]
+    bad += never_run(root) if len(sys.argv) < 3 else []
     print("\n".join(bad) if bad else f"style: {seen} files keep the rules")
     sys.exit(1 if bad or not seen else 0)
 
