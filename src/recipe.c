@@ -126,13 +126,15 @@ static int declare(struct firn_writer *writer, const struct firn_extract_options
 /* Directories of earlier runs that have vanished: unmounted, removed, or moved and named anew. */
 static void tell_absent(struct firn_writer *writer, const struct firn_extract_options *o)
 {
-    size_t n;
     const char *path;
-    for (uint32_t i = 0; (path = firn_writer_root_path(writer, i, &n)); i++)
-        if (n && access(path, F_OK) != 0 && errno == ENOENT)
+    for (uint32_t i = 0; (path = firn_writer_root_path(writer, i)); i++) {
+        bool absent = *path && access(path, F_OK) != 0 && errno == ENOENT;
+        size_t n = absent ? firn_writer_root_count(writer, i) : 0;
+        if (n)
             firn_notice(o, "%.300s: is not there now, but the cache has %zu photographs of it, "
                         "which are listed and exported; if it was moved, firn compact --forget "
                         "%.300s %.300s drops them", path, n, path, o->cache);
+    }
 }
 
 int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,

@@ -348,10 +348,16 @@ int firn_writer_sweep(struct firn_writer *w, uint32_t root, const char *below, s
     return 0;
 }
 
-const char *firn_writer_root_path(struct firn_writer *w, uint32_t i, size_t *photographs)
+const char *firn_writer_root_path(struct firn_writer *w, uint32_t i)
 {
-    (void)w, (void)i, (void)photographs;
+    (void)w, (void)i;
     return NULL;
+}
+
+size_t firn_writer_root_count(struct firn_writer *w, uint32_t root)
+{
+    (void)w, (void)root;
+    return 0;
 }
 
 bool firn_writer_is_flat(struct firn_writer *w, uint32_t root)

@@ -216,6 +216,11 @@ static void test_words(void)
     CHECK_INT(firn_fingerprint_diff(&a, &b, text, sizeof text), 1);
     CHECK_INT(firn_fingerprint_diff(&a, &b, text, 8), 1);
     CHECK_INT(strlen(text), 7);
+    CHECK(firn_fingerprint_value(&a, FIRN_PART_PREPROCESS, "crop", text, sizeof text), "there");
+    CHECK_STR(text, "224");
+    CHECK(!firn_fingerprint_value(&a, FIRN_PART_PREPROCESS, "cro", text, sizeof text), "no key");
+    CHECK(firn_fingerprint_value(&a, FIRN_PART_PREPROCESS, "mean", text, 4), "cut");
+    CHECK_STR(text, "ima");
     CHECK_STR(firn_part_names[FIRN_PART_NUMERIC], "numeric");
 }
 

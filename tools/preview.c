@@ -120,7 +120,7 @@ static int make(const struct wish *w)
     if (result) {
         return firn_cli_fail(&err);
     }
-    firn_view_of(&w->spec, content, &info, w->view, &view);
+    firn_view_at(&w->spec, content, &info, w->view, &view);
     return tell(w, &info, &view);
 }
 

@@ -24,28 +24,14 @@ void firn_view_json(struct firn_json *j, const char *key, const struct firn_view
     firn_json_end_object(j);
 }
 
-/** The value of a word "key=value" of a fingerprint, cut at the end of `value`. */
-static bool find_value(const char *part, const char *key, char value[64])
-{
-    size_t n = strlen(key);
-    for (const char *at = part; at; at = strchr(at, ' ')) {
-        at += *at == ' ';
-        if (strncmp(at, key, n) == 0 && at[n] == '=') {
-            snprintf(value, 64, "%.*s", (int)strcspn(at + n + 1, " "), at + n + 1);
-            return true;
-        }
-    }
-    return false;
-}
-
 bool firn_view_spec(const struct firn_fingerprint *fp, struct firn_image_spec *spec)
 {
-    const char *part = fp->part[FIRN_PART_PREPROCESS];
-    char resize[64], crop[64], exif[64], decode[64], views[64];
-    if (!find_value(part, "resize", resize) || !find_value(part, "crop", crop) ||
-        !find_value(part, "exif", exif) || !find_value(part, "decode", decode) ||
-        !find_value(part, "views", views)) {
-        return false;
+    static const char *const keys[] = {"resize", "crop", "exif", "decode", "views"};
+    char value[5][64], *views = value[4];
+    for (int i = 0; i < 5; i++) {
+        if (!firn_fingerprint_value(fp, FIRN_PART_PREPROCESS, keys[i], value[i], 64)) {
+            return false;
+        }
     }
     char *version = strchr(views, '/');
     if (version && strcmp(version, "/1") != 0) {
@@ -54,18 +40,10 @@ bool firn_view_spec(const struct firn_fingerprint *fp, struct firn_image_spec *s
     if (version) {
         *version = '\0';
     }
-    *spec = (struct firn_image_spec){.resize = atoi(resize), .crop = atoi(crop),
-                                     .turn = strcmp(exif, "apply") == 0,
-                                     .fast = strcmp(decode, "fast") == 0};
+    *spec = (struct firn_image_spec){.resize = atoi(value[0]), .crop = atoi(value[1]),
+                                     .turn = strcmp(value[2], "apply") == 0,
+                                     .fast = strcmp(value[3], "fast") == 0};
     return firn_views_parse(&spec->views, views, NULL) == 0;
-}
-
-void firn_view_of(const struct firn_image_spec *spec, const uint8_t content[32],
-                  const struct firn_image_info *info, int number, struct firn_view *view)
-{
-    bool across = spec->turn && info->orientation > 4;
-    firn_view_at(spec, content, across ? info->height : info->width,
-                 across ? info->width : info->height, number, view);
 }
 
 bool firn_view_all(const char *path, const uint8_t content[32], const struct firn_image_spec *spec,
@@ -79,7 +57,7 @@ bool firn_view_all(const char *path, const uint8_t content[32], const struct fir
         return false;
     }
     for (int i = 0; i < firn_views_count(&spec->views); i++) {
-        firn_view_of(spec, content, &info, i, &view[i]);
+        firn_view_at(spec, content, &info, i, &view[i]);
     }
     return true;
 }

@@ -23,8 +23,4 @@ bool firn_view_spec(const struct firn_fingerprint *fp, struct firn_image_spec *s
 bool firn_view_all(const char *path, const uint8_t content[32], const struct firn_image_spec *spec,
                    struct firn_view *view);
 
-/** View `number` of a photograph that was decoded: turned, where the specification turns. */
-void firn_view_of(const struct firn_image_spec *spec, const uint8_t content[32],
-                  const struct firn_image_info *info, int number, struct firn_view *view);
-
 #endif

@@ -3,6 +3,7 @@
 #ifndef FIRN_FINGERPRINT_H
 #define FIRN_FINGERPRINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "firn/error.h"
@@ -25,6 +26,10 @@ struct firn_fingerprint {
 
 /** "trunk", "batchnorm", "preprocess", "numeric": the keys of every JSON that shows one. */
 extern const char *const firn_part_names[FIRN_PARTS];
+
+/** The value of `key` in a part, cut where `value` ends. False: the part does not have it. */
+bool firn_fingerprint_value(const struct firn_fingerprint *fp, enum firn_part part,
+                            const char *key, char *value, size_t size);
 
 /**
  * What differs between `a` and `b`, in words, one line a difference ("preprocess: resize is 256

@@ -68,11 +68,11 @@ struct firn_view {
 };
 
 /**
- * View `number` (from 0) of a photograph of width x height pixels (turned already, where the
- * specification turns) whose file has these contents (BLAKE2b-256; random views depend on them).
+ * View `number` (from 0) of a photograph that was decoded, in its pixels as they are turned where
+ * the specification turns. `content`: the BLAKE2b-256 of the file, on which random views depend.
  */
-void firn_view_at(const struct firn_image_spec *spec, const uint8_t content[32], int width,
-                  int height, int number, struct firn_view *view);
+void firn_view_at(const struct firn_image_spec *spec, const uint8_t content[32],
+                  const struct firn_image_info *info, int number, struct firn_view *view);
 
 /**
  * Reads and decodes one file; `rgb` has room for crop * crop * 3 bytes a view, rows from the top,

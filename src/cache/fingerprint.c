@@ -55,6 +55,16 @@ static bool find_key(const char *part, const struct word *like, struct word *fou
     return false;
 }
 
+bool firn_fingerprint_value(const struct firn_fingerprint *fp, enum firn_part part,
+                            const char *key, char *value, size_t size)
+{
+    struct word like = {.at = key, .key = (int)strlen(key)}, found;
+    if (!find_key(fp->part[part], &like, &found) || found.key == found.size)
+        return false;
+    snprintf(value, size, "%.*s", found.size - found.key - 1, found.at + found.key + 1);
+    return true;
+}
+
 /* How differences are told: names of the two sides, what stands between two differences. */
 struct manner {
     const char *in_a, *in_b, *between;

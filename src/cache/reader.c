@@ -17,11 +17,10 @@ const struct firn_entry *firn_cache_entry(const struct firn_cache *cache, size_t
 /* Which view it is follows from how the views were chosen: src/image/views.c has their order. */
 static int find_center(const struct firn_head *head)
 {
-    const char *views = strstr(head->fp.part[FIRN_PART_PREPROCESS], " views=");
-    if (!views)
+    char views[64];
+    if (!firn_fingerprint_value(&head->fp, FIRN_PART_PREPROCESS, "views", views, sizeof views))
         return 0;
-    views += strlen(" views=");
-    if (strncmp(views, "five ", 5) == 0 || strncmp(views, "ten ", 4) == 0)
+    if (strcmp(views, "five") == 0 || strcmp(views, "ten") == 0)
         return head->views > 4 ? 4 : -1; /* as many as it says, or somebody made it up */
     return strncmp(views, "random:", 7) == 0 ? -1 : 0;
 }

@@ -246,18 +246,26 @@ bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *i
     return known;
 }
 
-const char *firn_writer_root_path(struct firn_writer *w, uint32_t i, size_t *photographs)
+const char *firn_writer_root_path(struct firn_writer *w, uint32_t i)
 {
     const struct firn_index *index = &w->loaded.index;
     const char *path = NULL;
-    *photographs = 0;
     pthread_mutex_lock(&w->mutex);
     if (i < index->n_root)
         path = index->root[i].path ? index->root[i].path : "";
-    for (size_t k = 0; path && *path && k < index->n_entry; k++)
-        *photographs += index->entry[k].root == i && index->entry[k].state != FIRN_GONE;
     pthread_mutex_unlock(&w->mutex);
     return path;
+}
+
+size_t firn_writer_root_count(struct firn_writer *w, uint32_t root)
+{
+    const struct firn_index *index = &w->loaded.index;
+    size_t n = 0;
+    pthread_mutex_lock(&w->mutex);
+    for (size_t i = 0; i < index->n_entry; i++)
+        n += index->entry[i].root == root && index->entry[i].state != FIRN_GONE;
+    pthread_mutex_unlock(&w->mutex);
+    return n;
 }
 
 bool firn_writer_is_flat(struct firn_writer *w, uint32_t root)

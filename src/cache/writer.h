@@ -51,9 +51,12 @@ bool firn_writer_knows_root(struct firn_writer *w, const char *root, uint32_t *i
 
 /**
  * Root number i: its path (the writer's), NULL behind the last, "" for files given by name or where
- * there is none. *photographs: how many of it are not gone.
+ * there is none.
  */
-const char *firn_writer_root_path(struct firn_writer *w, uint32_t i, size_t *photographs);
+const char *firn_writer_root_path(struct firn_writer *w, uint32_t i);
+
+/** How many photographs of a root are not gone; looks at all that the cache has. */
+size_t firn_writer_root_count(struct firn_writer *w, uint32_t root);
 
 /** True when a photograph that is not gone lies directly in this root, in no sub-directory. */
 bool firn_writer_is_flat(struct firn_writer *w, uint32_t root);

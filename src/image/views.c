@@ -30,6 +30,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "image/geometry.h"
+#include "image/turn.h"
 
 #define GENERATOR 1
 #define TRIES 10
@@ -189,11 +190,13 @@ bool firn_geometry_view(struct firn_geometry *g, const struct firn_image_spec *s
     return true;
 }
 
-void firn_view_at(const struct firn_image_spec *spec, const uint8_t content[32], int width,
-                  int height, int number, struct firn_view *view)
+void firn_view_at(const struct firn_image_spec *spec, const uint8_t content[32],
+                  const struct firn_image_info *info, int number, struct firn_view *view)
 {
     struct firn_geometry g;
-    const bool mirrored = firn_geometry_view(&g, spec, content, width, height, number);
+    const bool across = spec->turn && firn_turns_across(info->orientation);
+    const bool mirrored = firn_geometry_view(&g, spec, content, across ? info->height : info->width,
+                                             across ? info->width : info->height, number);
     const bool resized = spec->views.kind != FIRN_VIEWS_RANDOM;
     *view = (struct firn_view){g.x.from, g.y.from, g.x.in, g.y.in, resized, mirrored};
     if (resized)
