@@ -99,7 +99,7 @@ static void configure(struct firn_line *l, const struct firn_recipe *recipe,
     l->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = recipe->trunk,
         .batch = l->progress.batch, .views = firn_views_count(&recipe->spec.views),
-        .crop_bytes = (size_t)recipe->spec.crop * (size_t)recipe->spec.crop * 3};
+        .crop_bytes = firn_crop_bytes(&recipe->spec)};
     l->sink = (struct firn_sink_config){
         .in = r[FIRN_SINK], .out = r[FIRN_SCAN], .board = board, .writer = writer,
         .twins = l->twins, .items = l->slab.count};

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
         return 2;
     }
     firn_decoder_tune(decoder, (enum firn_cpu)level, !said(argc, argv, "whole"));
-    const size_t rgb_size = (size_t)firn_views_count(&spec.views) * spec.crop * spec.crop * 3;
+    const size_t rgb_size = (size_t)firn_views_count(&spec.views) * firn_crop_bytes(&spec);
     uint8_t *rgb = malloc(rgb_size);
     char path[4096];
     int rc = rgb ? 0 : 1;

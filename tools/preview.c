@@ -106,7 +106,7 @@ static int make(const struct wish *w)
     struct firn_error err = {0};
     struct firn_view view;
     uint8_t content[32];
-    size_t one = (size_t)w->spec.crop * (size_t)w->spec.crop * 3;
+    size_t one = firn_crop_bytes(&w->spec);
     uint8_t *rgb = calloc((size_t)firn_views_count(&w->spec.views), one);
     if (!rgb) {
         firn_cli_warn("out of memory");

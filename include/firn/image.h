@@ -4,6 +4,7 @@
 #define FIRN_IMAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "firn/error.h"
@@ -49,6 +50,12 @@ struct firn_image_spec {
     bool fast;  /**< decode JPEGs at 1/2, 1/4 or 1/8 where that is still large enough: inexact */
     struct firn_views views;
 };
+
+/** Bytes of the pixels of one view. */
+static inline size_t firn_crop_bytes(const struct firn_image_spec *spec)
+{
+    return (size_t)spec->crop * (size_t)spec->crop * 3;
+}
 
 /** What was found in the file. */
 struct firn_image_info {

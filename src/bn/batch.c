@@ -51,7 +51,7 @@ int firn_bn_batch_create(struct firn_bn_batch **out, struct firn_bn_engine *e, s
     b->max = max;
     b->slot_floats = padded(firn_layered_slot(e->layered) * sizeof(float)) / sizeof(float);
     b->moment_doubles = 2 * channels;
-    b->crops = firn_alloc(max, padded(firn_bn_crop_bytes(e)));
+    b->crops = firn_alloc(max, padded(firn_crop_bytes(&e->spec)));
     b->slots = firn_alloc(max, b->slot_floats * sizeof(float));
     b->moments = firn_alloc(max, b->moment_doubles * sizeof(double));
     b->pooled = firn_alloc(b->moment_doubles, sizeof(double));
@@ -62,7 +62,7 @@ int firn_bn_batch_create(struct firn_bn_batch **out, struct firn_bn_engine *e, s
     *out = NULL;
     return firn_fail(err, FIRN_NOMEM, "out of memory while allocating a batch of %zu photographs "
                      "(%zu MB): use a smaller one", max,
-                     max * (firn_bn_crop_bytes(e) + b->slot_floats * sizeof(float)) >> 20);
+                     max * (firn_crop_bytes(&e->spec) + b->slot_floats * sizeof(float)) >> 20);
 }
 
 void firn_bn_batch_destroy(struct firn_bn_batch *b)
@@ -80,13 +80,13 @@ void firn_bn_batch_destroy(struct firn_bn_batch *b)
 
 size_t firn_bn_batch_bytes(const struct firn_bn_batch *b)
 {
-    return b->max * (padded(firn_bn_crop_bytes(b->engine)) + b->slot_floats * sizeof(float) +
+    return b->max * (padded(firn_crop_bytes(&b->engine->spec)) + b->slot_floats * sizeof(float) +
                      b->moment_doubles * sizeof(double));
 }
 
 static uint8_t *crop_of(const struct firn_bn_batch *b, size_t i)
 {
-    return b->crops + i * padded(firn_bn_crop_bytes(b->engine));
+    return b->crops + i * padded(firn_crop_bytes(&b->engine->spec));
 }
 
 static void load_one(void *user, int member, size_t i)

@@ -87,11 +87,6 @@ bool firn_bn_stopped(const struct firn_bn_engine *e)
     return e->stop && __atomic_load_n(e->stop, __ATOMIC_RELAXED);
 }
 
-size_t firn_bn_crop_bytes(const struct firn_bn_engine *e)
-{
-    return (size_t)e->spec.crop * (size_t)e->spec.crop * 3;
-}
-
 int firn_bn_group(const struct firn_bn_engine *e, int pass, size_t n)
 {
     size_t most = (size_t)firn_layered_pass(e->layered, pass)->images;

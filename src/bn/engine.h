@@ -65,9 +65,6 @@ void firn_bn_load(struct firn_bn_engine *engine, int member, struct firn_bn_phot
 /** Tells the kernel that these will be read soon. */
 void firn_bn_read_ahead(const struct firn_bn_photo *photo, size_t n);
 
-/** Bytes of one crop. */
-size_t firn_bn_crop_bytes(const struct firn_bn_engine *engine);
-
 /** How many photographs of `n` a thread takes at once in a pass. */
 int firn_bn_group(const struct firn_bn_engine *engine, int pass, size_t n);
 

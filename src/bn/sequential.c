@@ -80,7 +80,8 @@ static int open_group(struct sequential *s, int member, size_t first, size_t *in
                       const uint8_t **crop, float **slot)
 {
     struct member *m = &s->member[member];
-    size_t base = (size_t)(s->chunk - s->run->photos.photo), bytes = firn_bn_crop_bytes(s->engine);
+    size_t base = (size_t)(s->chunk - s->run->photos.photo);
+    size_t bytes = firn_crop_bytes(&s->engine->spec);
     int n = 0;
     for (size_t i = first; i < s->n && i < first + (size_t)s->group; i++) {
         struct firn_bn_photo *p = &s->chunk[i];
@@ -329,7 +330,7 @@ static int allocate(struct sequential *s, struct firn_error *err)
     bool ok = s->moments && s->pooled && s->member, memory = s->store.place == FIRN_BN_MEMORY;
     for (int i = 0; ok && i < s->engine->members; i++) {
         struct member *m = &s->member[i];
-        m->crops = firn_alloc(MOST_FRESH, firn_bn_crop_bytes(s->engine));
+        m->crops = firn_alloc(MOST_FRESH, firn_crop_bytes(&s->engine->spec));
         m->slots = memory ? NULL : firn_alloc(s->slots, s->store.slot * sizeof(float));
         ok = m->crops && (m->slots || memory);
     }

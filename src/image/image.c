@@ -96,12 +96,17 @@ static int same_place(const struct firn_decoder *d, int number)
     return number;
 }
 
+/* A side of the photograph as it comes out of the codec. */
+static int scaled(int side, const struct firn_image_info *info)
+{
+    return (side + info->scale - 1) / info->scale;
+}
+
 /* Where all views lie, in the photograph as it comes out of the codec, or turned. */
 static void place_views(struct firn_decoder *d, const struct firn_image_info *info,
                         const uint8_t content[32], bool turned)
 {
-    const int width = (info->width + info->scale - 1) / info->scale;
-    const int height = (info->height + info->scale - 1) / info->scale;
+    const int width = scaled(info->width, info), height = scaled(info->height, info);
     const bool across = turned && firn_turns_across(info->orientation);
     for (int i = 0; i < d->n_views; i++) {
         struct view *v = &d->view[i];
@@ -116,24 +121,19 @@ static void place_views(struct firn_decoder *d, const struct firn_image_info *in
     }
 }
 
-static size_t view_bytes(const struct firn_decoder *d)
-{
-    return (size_t)d->spec.crop * (size_t)d->spec.crop * 3;
-}
-
 /* Begins all resizes; *window is what they need together. */
 static int begin_views(struct firn_decoder *d, uint8_t *rgb, struct firn_window *window,
                        struct firn_error *err)
 {
-    int rc = 0;
-    for (int i = 0; i < d->n_views && !rc; i++) {
+    const size_t bytes = firn_crop_bytes(&d->spec);
+    for (int i = 0; i < d->n_views; i++) {
         struct view *v = &d->view[i];
         if (v->same != i)
             continue;
-        rc = firn_resample_begin(&v->resampler, &v->geometry, rgb + (size_t)i * view_bytes(d),
-                                 d->spec.crop, err);
+        const int rc = firn_resample_begin(&v->resampler, &v->geometry, rgb + (size_t)i * bytes,
+                                           d->spec.crop, err);
         if (rc)
-            break;
+            return rc;
         const struct firn_window w = firn_resample_window(&v->resampler);
         if (i == 0)
             *window = w;
@@ -142,7 +142,7 @@ static int begin_views(struct firn_decoder *d, uint8_t *rgb, struct firn_window 
         window->x1 = w.x1 > window->x1 ? w.x1 : window->x1;
         window->y1 = w.y1 > window->y1 ? w.y1 : window->y1;
     }
-    return rc;
+    return 0;
 }
 
 static void mirror(uint8_t *rgb, int side)
@@ -159,7 +159,7 @@ static void mirror(uint8_t *rgb, int side)
 /* Copies come first, while their originals are not mirrored. */
 static void finish_views(const struct firn_decoder *d, uint8_t *rgb)
 {
-    const size_t bytes = view_bytes(d);
+    const size_t bytes = firn_crop_bytes(&d->spec);
     for (int i = 0; i < d->n_views; i++)
         if (d->view[i].same != i)
             memcpy(rgb + (size_t)i * bytes, rgb + (size_t)d->view[i].same * bytes, bytes);
@@ -205,8 +205,7 @@ static int decode_turned(struct firn_decoder *d, const struct firn_codec *codec,
                          struct firn_error *err)
 {
     const bool across = firn_turns_across(info->orientation);
-    const int width = (info->width + info->scale - 1) / info->scale;
-    const int height = (info->height + info->scale - 1) / info->scale;
+    const int width = scaled(info->width, info), height = scaled(info->height, info);
     const struct firn_window all = {0, width, 0, height};
     int rc = firn_turn_need(&d->turned, info->orientation, width, height, err);
     if (!rc)

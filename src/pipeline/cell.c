@@ -151,7 +151,7 @@ void firn_warden_destroy(struct firn_warden *w)
 /* Of all views of a photograph. */
 static size_t crop_bytes(const struct firn_image_spec *spec)
 {
-    return (size_t)firn_views_count(&spec->views) * (size_t)spec->crop * (size_t)spec->crop * 3;
+    return (size_t)firn_views_count(&spec->views) * firn_crop_bytes(spec);
 }
 
 int firn_cell_take(struct firn_cell **out, struct firn_warden *w,
