@@ -7,7 +7,7 @@
 
 #include "firn/extract.h"
 
-/** Rows of a table of options; the variable becomes 2 for what is not the default. */
+/** Rows of a table of options; of the first two the variable becomes 2 for what is no default. */
 #define FIRN_OPT_EXIF(variable)                                                                    \
     {FIRN_OPT_CHOICE, 0, "exif", "HOW", "ignore or apply the orientation [ignore]", &(variable),   \
      firn_exif_names}
@@ -15,6 +15,9 @@
     {FIRN_OPT_CHOICE, 0, "decode", "HOW", "exact, or fast for large JPEGs [exact]", &(variable),   \
      firn_decode_names}
 extern const char *const firn_exif_names[], *const firn_decode_names[];
+#define FIRN_OPT_VIEWS(variable)                                                                   \
+    {FIRN_OPT_TEXT, 0, "views", "V", "center, flip, five, ten, random:K[:SEED] [center]",          \
+     &(variable), NULL}
 
 /** Enough for the common options, those of either verb and the zeroed end. */
 #define FIRN_EXTRACT_OPTS 40

@@ -128,8 +128,7 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
 {
     const char *path = NULL, *model = NULL, *views = NULL;
     struct firn_image_spec spec = {.resize = 256, .crop = 224}, typed = {0};
-    int view = 0;
-    int exif = 0, decode = 0;
+    int view = 0, exif = 0, decode = 0;
     bool json = false;
     const struct firn_opt opts[] = {
         {FIRN_OPT_TEXT, 'o', "output", "OUT.ppm", "image to write; - is stdout", &path, NULL},
@@ -140,8 +139,7 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
         {FIRN_OPT_COUNT, 0, "crop", "N", "side of the centre crop [224]", &typed.crop, NULL},
         FIRN_OPT_EXIF(exif),
         FIRN_OPT_DECODE(decode),
-        {FIRN_OPT_TEXT, 0, "views", "V", "center, flip, five, ten, random:K[:SEED] [center]",
-         &views, NULL},
+        FIRN_OPT_VIEWS(views),
         {FIRN_OPT_WHOLE, 0, "view", "N", "which of them to write, from 0 on [0]", &view, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print what was found as JSON", &json, NULL},
         {0},
