@@ -295,15 +295,10 @@ def hangups():
 def asleep():
     """As after a suspend: nothing runs for a while, then the clock on the wall is far ahead."""
     fresh()
-    library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
-    if not library or t.sanitized:
+    file = t.start_with_clock()
+    if not file:
         print("no libfaketime: suspend is not tested")
         return
-    file = t.dir / "now"
-    file.write_text("+0")
-    t.start(env={**os.environ, "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(file),
-                 "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                 "NO_FAKE_STAT": "1"})
     before, most = t.settled(), descriptors()
     for night in range(scale if scale == 1 else 5):
         (t.photos / "ring" / f"half{night}.jpg").write_bytes(t.photograph())

@@ -38,6 +38,15 @@ quiet()
     "$@" >../out 2>&1 || { transcript "$@"; cat ../out; }
 }
 
+# wait_for COMMAND...: until it succeeds, 10 seconds at most.
+wait_for()
+{
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        "$@" && break
+        sleep 0.5
+    done
+}
+
 extract()
 {
     # shellcheck disable=SC2086 # options

@@ -4,10 +4,7 @@ mkfifo list
 firn extract -q -m $model $small -o cache --files-from list &
 exec 9>list
 echo photos/ring/ring-01.jpg >&9
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -d cache ] && break
-    sleep 0.5
-done
+wait_for [ -d cache ]
 sleep 1
 try extract -o cache photos
 exec 9>&-

@@ -1,3 +1,18 @@
+has_four()
+{
+    [ "$(firn ls "$1" 2>/dev/null | grep -c done)" = 4 ]
+}
+
+scratch()
+{
+    find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'firn-*'
+}
+
+has_scratch()
+{
+    [ -n "$(scratch)" ]
+}
+
 # A run is told to stop while it waits for more of its list: what is done is kept.
 quiet samples photos 2
 mkfifo list
@@ -5,10 +20,7 @@ firn extract -m $model $small -o cache --files-from list 2>../log &
 pid=$!
 exec 9>list
 find photos -name '*-01.jpg' | LC_ALL=C sort >&9
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ "$(firn ls cache 2>/dev/null | grep -c done)" = 4 ] && break
-    sleep 0.5
-done
+wait_for has_four cache
 kill -TERM $pid
 sleep 2
 exec 9>&-
@@ -24,10 +36,7 @@ mkfifo later
 pid=$!
 exec 9>later
 find photos -name '*-01.jpg' | LC_ALL=C sort >&9
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ "$(firn ls cache2 2>/dev/null | grep -c done)" = 4 ] && break
-    sleep 0.5
-done
+wait_for has_four cache2
 kill -HUP $pid
 sleep 0.5
 find photos -name '*-02.jpg' | LC_ALL=C sort >&9
@@ -40,13 +49,10 @@ firn ls cache2 | grep -c done
 for what in pixels cache; do
     firn bench $what -t 60 >/dev/null 2>../log &
     pid=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ -n "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'firn-*')" ] && break
-        sleep 0.5
-    done
+    wait_for has_scratch
     kill -TERM $pid
     wait $pid
     echo "exit $?"
     grep -v 'no cache given' ../log
-    find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'firn-*'
+    scratch
 done
