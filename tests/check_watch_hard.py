@@ -265,10 +265,6 @@ def resident():
     return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
-def descriptors():
-    return len(os.listdir(f"/proc/{t.process.pid}/fd"))
-
-
 def hangups():
     """SIGHUP by the hundred: no storm of looks, nothing left behind."""
     fresh()
@@ -278,13 +274,13 @@ def hangups():
     before = memory = most = 0
     for i in range(40 * scale):
         if i == 10:
-            memory, most = resident(), descriptors()
+            memory, most = resident(), t.descriptors()
             before = t.status()["rescans"]
         t.process.send_signal(signal.SIGHUP)
         time.sleep(random.uniform(0, 0.02))
     looks = t.settled()["rescans"] - before
     t.check(1 <= looks <= 40 * scale, f"{looks} looks for {40 * scale} signals")
-    t.check(descriptors() <= most, "no descriptor leaks")
+    t.check(t.descriptors() <= most, "no descriptor leaks")
     more = resident() - memory
     t.check(t.sanitized or more < 2e6, f"no memory leaks: {more} bytes")
     print(f"{40 * scale} signals, {looks} full looks, {more:+} bytes")
@@ -299,7 +295,7 @@ def asleep():
     if not file:
         print("no libfaketime: suspend is not tested")
         return
-    before, most = t.settled(), descriptors()
+    before, most = t.settled(), t.descriptors()
     for night in range(scale if scale == 1 else 5):
         (t.photos / "ring" / f"half{night}.jpg").write_bytes(t.photograph())
         t.process.send_signal(signal.SIGSTOP)
@@ -312,7 +308,7 @@ def asleep():
     status = t.settled()
     t.check(status["rescans"] == before["rescans"], f"no storm of looks: {status}")
     # libfaketime opens its own memory anew, and an answer to `status` takes one for a moment
-    t.check(descriptors() <= most + 3, "no descriptor leaks, least of all one a photograph")
+    t.check(t.descriptors() <= most + 3, "no descriptor leaks, least of all one a photograph")
     t.complete()
     t.stop()
 

@@ -66,7 +66,7 @@ def kill_decoders():
         time.sleep(random.uniform(0.02, 0.1))
 
 
-before = len(os.listdir(f"/proc/{t.process.pid}/fd"))
+before = t.descriptors()
 memory = []
 killer = threading.Thread(target=kill_decoders)
 killer.start()
@@ -93,7 +93,7 @@ for path in quarantined:  # touched, they are tried again
     with open(path, "r+b"):
         pass
 t.wait(lambda: all(t.done(path) for path in t.expected()), "in the end all are done")
-t.check(len(os.listdir(f"/proc/{t.process.pid}/fd")) <= before + 1, "no descriptor leaks")
+t.check(t.descriptors() <= before + 1, "no descriptor leaks")
 
 # One that hangs its decoder is given up and tried with another one.
 stopped = decoders()

@@ -83,6 +83,10 @@ class Watch(Bench):
             s.sendall(b'{"do":"status"}\n')
             return json.loads(s.makefile().readline())
 
+    def descriptors(self):
+        """How many the daemon has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def cpu_seconds(self):
         """That the daemon has used."""
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:

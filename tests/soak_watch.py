@@ -96,7 +96,7 @@ def sample(start):
     pid = t.process.pid
     if t.ask()["model_loaded"]:
         samples.append((time.monotonic() - start, resident(pid),
-                        len(os.listdir(f"/proc/{pid}/fd")),
+                        t.descriptors(),
                         len(os.listdir(f"/proc/{pid}/task"))))
 
 
