@@ -38,7 +38,7 @@ def overflow():
     fresh()
     t.start()
     t.settled()
-    t.process.send_signal(signal.SIGSTOP)
+    t.freeze()
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for i in range(limit + 100):  # two names by turns: equal neighbours would be one event
         with open(t.photos / "ring" / f"{i % 2}.txt", "wb"):
@@ -298,7 +298,7 @@ def asleep():
     before, most = t.settled(), t.descriptors()
     for night in range(scale if scale == 1 else 5):
         (t.photos / "ring" / f"half{night}.jpg").write_bytes(t.photograph())
-        t.process.send_signal(signal.SIGSTOP)
+        t.freeze()
         for i in range(50):
             (t.photos / "ring" / f"{night}.{i}.jpg").write_bytes(t.photograph())
         time.sleep(min(scale, 30))

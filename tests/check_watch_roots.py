@@ -45,7 +45,7 @@ now(others | {f"wheel/{name}" for name in names}, "a directory is moved away")
 (new / "a").mkdir()
 (new / "a" / "other.jpg").write_bytes(t.photograph())
 now(others | {f"wheel/{name}" for name in names} | {"wheel/a/other.jpg"}, "another in its place")
-t.process.send_signal(signal.SIGSTOP)  # both at once
+t.freeze()  # both at once
 (new / "a").rename(t.dir / "away2")
 (t.dir / "away").rename(new / "a")
 t.process.send_signal(signal.SIGCONT)

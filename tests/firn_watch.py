@@ -83,6 +83,14 @@ class Watch(Bench):
             s.sendall(b'{"do":"status"}\n')
             return json.loads(s.makefile().readline())
 
+    def freeze(self):
+        """Stops it with SIGSTOP, until SIGCONT, and waits until every thread stands still."""
+        def stands():
+            tasks = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+            return all(task.read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks)
+        self.process.send_signal(signal.SIGSTOP)
+        self.wait(stands, "the daemon stands still")
+
     def descriptors(self):
         """How many the daemon has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
