@@ -44,6 +44,16 @@ static void long_errors_keep_their_reason(void)
     CHECK(strstr(err.text, "nnn: disk full"), "%s", err.text);
     firn_fail(&err, FIRN_IO, "%s", name);
     CHECK_INT(strlen(err.text), sizeof err.text - 1);
+    firn_fail(&err, FIRN_IO, "begin %s: disk full", name);
+    CHECK_INT(strlen(err.text), sizeof err.text - 1);
+    CHECK(strncmp(err.text, "begin nnn", 9) == 0 && strstr(err.text, "n...n") &&
+          strstr(err.text, "nnn: disk full"), "%s", err.text);
+    for (size_t i = 0; i + 1 < sizeof name; i++) /* whole characters stay whole */
+        name[i] = i % 2 ? '\xA9' : '\xC3';
+    firn_fail(&err, FIRN_IO, "%s: disk full", name);
+    CHECK(strstr(err.text, "\xC3\xA9...\xC3\xA9"), "%s", err.text);
+    firn_fail(&err, FIRN_IO, "-%s: disk full", name);
+    CHECK(strstr(err.text, "\xC3\xA9...\xC3\xA9"), "%s", err.text);
 }
 
 static void memory_is_aligned_and_zero(void)

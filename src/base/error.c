@@ -2,7 +2,9 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /** Names of files come from anywhere: a newline or a terminal's escape must not get through. */
@@ -13,12 +15,37 @@ static void make_one_line(char *text)
             *p = '?';
 }
 
+static bool goes_on(char byte) /* a character of UTF-8 */
+{
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/** What is too long loses its middle, which is in a path: the reason and the remedy come last. */
+static void put(char *text, size_t room, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(text, room, fmt, ap);
+    char *whole = n >= (int)room ? malloc((size_t)n + 1) : NULL;
+    if (whole) {
+        vsnprintf(whole, (size_t)n + 1, fmt, again);
+        size_t head = room / 4, tail = (size_t)n - (room - head - 4);
+        while (head > 0 && goes_on(whole[head]))
+            head--;
+        while (goes_on(whole[tail]))
+            tail++;
+        snprintf(text, room, "%.*s...%s", (int)head, whole, whole + tail);
+    }
+    free(whole);
+    va_end(again);
+}
+
 int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
 {
     if (err) {
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(err->text, sizeof err->text, fmt, ap);
+        put(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
         make_one_line(err->text);
         err->code = code;
@@ -53,6 +80,6 @@ void firn_tell(void (*listener)(void *user, const char *text), void *user, const
     char text[1024];
     if (!listener)
         return;
-    vsnprintf(text, sizeof text, fmt, ap);
+    put(text, sizeof text, fmt, ap);
     listener(user, text);
 }
