@@ -234,6 +234,32 @@ static void test_order(void)
     }
 }
 
+/* Overwrites the first number of "x" in a shard, which comes behind "nodes" [k][3]. */
+static void spoil(const char *path, double value)
+{
+    char head[8192] = "";
+    uint64_t size = 0;
+    long k = 0;
+    FILE *file = fopen(path, "r+b");
+    CHECK(file && fread(&size, 8, 1, file) == 1 && fread(head, 1, 4096, file) > 0, "(%s)", path);
+    const char *nodes = strstr(head, "\"nodes\""), *shape = nodes ? strchr(nodes, '[') : NULL;
+    CHECK(shape && sscanf(shape, "[%ld,3]", &k) == 1 && k > 0, "(%s)", path);
+    CHECK(fseek(file, 8 + (long)size + 24 * k, SEEK_SET) == 0 && fwrite(&value, 8, 1, file) == 1);
+    CHECK_INT(fclose(file), 0);
+}
+
+static void test_hostile_shards(const char *const *shard, size_t n)
+{
+    struct firn_error err;
+    spoil(shard[0], NAN);
+    CHECK_INT(firn_bn_merge(shard, n, in_dir("none"), NULL, &err), -FIRN_DATA);
+    CHECK(strstr(err.text, "makes no sense"), "(%s)", err.text);
+    for (size_t i = 0; i < n; i++)
+        spoil(shard[i], 1e300); /* finite, but not as float32 */
+    CHECK_INT(firn_bn_merge(shard, n, in_dir("none"), NULL, &err), -FIRN_DATA);
+    CHECK(access(in_dir("none"), F_OK) != 0);
+}
+
 static void test_shards(void)
 {
     const char *shard[7];
@@ -259,6 +285,7 @@ static void test_shards(void)
                                 shard[4], shard[5], shard[6], shard[2]};
         CHECK_INT(firn_bn_merge(twice, 8, in_dir("none"), NULL, &err), -FIRN_CONFIG);
         CHECK(access(in_dir("none"), F_OK) != 0);
+        test_hostile_shards(shard, 7);
         for (int i = 0; i < 7; i++)
             free((char *)shard[i]);
     }

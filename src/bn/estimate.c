@@ -160,7 +160,7 @@ static int check_options(struct firn_bn_run *r, struct firn_error *err)
         return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
     if (!(o->momentum >= 0 && o->momentum <= 1))
         return firn_fail(err, FIRN_USAGE, "momentum: above 0, at most 1");
-    if (!(o->blend >= 0 && o->blend <= 1e15))
+    if (!(o->blend >= 0 && o->blend <= FIRN_BN_BLEND))
         return firn_fail(err, FIRN_USAGE, "blend: a number of photographs");
     if (o->shards && (o->shard < 1 || o->shard > o->shards))
         return firn_fail(err, FIRN_USAGE, "shard %d of %d: from 1 on", o->shard, o->shards);

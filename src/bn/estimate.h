@@ -7,6 +7,8 @@
 #include "firn/bn.h"
 #include "model/stats.h"
 
+#define FIRN_BN_BLEND 1e15 /* most photographs of a blend */
+
 struct firn_bn_run {
     const struct firn_bn_options *options;
     struct firn_bn_engine engine;

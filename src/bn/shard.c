@@ -6,6 +6,7 @@
  */
 #include "bn/shard.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,16 @@ static int read_doubles(struct firn_weights *w, const char *name, int64_t rows, 
                                  (size_t)(rows * columns) * sizeof *out, err);
 }
 
+static bool is_sound(const double n[3], const double *x, const double *y, int64_t width)
+{
+    if (!(n[0] >= 0 && n[0] < 63 && n[1] >= 0 && n[1] < 1e15 && n[2] >= 0 && n[2] < 1e15))
+        return false;
+    for (int64_t i = 0; i < width; i++)
+        if (!isfinite(x[i]) || !isfinite(y[i]))
+            return false;
+    return true;
+}
+
 static int append_nodes(struct merge *m, struct shard *s, struct firn_error *err)
 {
     const struct firn_tensor *t = firn_weights_find(&s->weights, "nodes");
@@ -135,10 +146,12 @@ static int append_nodes(struct merge *m, struct shard *s, struct firn_error *err
         status = read_doubles(&s->weights, "y", k, c, y, err);
     for (int64_t i = 0; i < k && !status; i++) {
         const double *n = numbers + 3 * i;
-        if (!(n[0] >= 0 && n[0] < 63 && n[1] >= 0 && n[1] < 1e15 && n[2] >= 0 && n[2] < 1e15))
+        if (!is_sound(n, x + i * c, y + i * c, c)) {
             status = firn_fail(err, FIRN_DATA, "%s: node %d makes no sense", s->path, (int)i);
+            break;
+        }
         struct firn_tree_node node = {(uint64_t)n[0], (uint64_t)n[1], n[2], x + i * c, y + i * c};
-        if (!status && firn_tree_append(&m->tree, &node, err))
+        if (firn_tree_append(&m->tree, &node, err))
             status = firn_fail_in(err, -FIRN_DATA, "%s", s->path);
     }
     free(numbers);
@@ -208,7 +221,7 @@ static int restore(struct merge *m, struct firn_error *err)
                &r->batch, &order, &seed, &r->momentum, &m->options.blend, &m->shards, &m->batches,
                r->listing) != 9 || method <= FIRN_BN_SEQUENTIAL || method >= FIRN_BN_METHODS ||
         m->shards < 1 || r->batch < 1 || !(m->options.blend >= 0) ||
-        !(r->momentum > 0 && r->momentum <= 1))
+        m->options.blend > FIRN_BN_BLEND || !(r->momentum > 0 && r->momentum <= 1))
         return firn_fail(err, FIRN_DATA, "%s: its metadata make no sense", w->file.path);
     m->options.method = (enum firn_bn_method)method;
     m->options.seed = seed;

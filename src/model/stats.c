@@ -223,10 +223,14 @@ int firn_stats_write(struct firn_stats *s, const char *path, struct firn_error *
     size_t n = 0;
     for (int i = 0; i < s->layout.n_param; i++) {
         const struct firn_param *p = &s->layout.param[i];
-        if (is_statistic(p))
-            tensor[n++] = (struct firn_tensor_out){
-                .name = p->name, .dtype = FIRN_F32, .ndim = 1, .shape = {p->shape[0]},
-                .data = p->data};
+        if (!is_statistic(p))
+            continue;
+        int status = firn_param_check(p, path, err); /* what is written can be read */
+        if (status)
+            return status;
+        tensor[n++] = (struct firn_tensor_out){
+            .name = p->name, .dtype = FIRN_F32, .ndim = 1, .shape = {p->shape[0]},
+            .data = p->data};
     }
     for (int i = 0; i < s->n_pair; i++)
         pair[i] = (struct firn_pair){s->pair[i].key, s->pair[i].value};
