@@ -149,23 +149,20 @@ static const char pillow_script[] =
     "    sums = [sums[0] + best[0], sums[1] + best[1]]\n"
     "print(*sums)\n";
 
+static const char pillow_command[] =
+    "python3=/usr/bin/python3; [ -x $python3 ] || python3=python3; "
+    "$python3 \"$FIRN_SCRATCH/pillow.py\" <\"$FIRN_SCRATCH/paths\" 2>/dev/null";
+
 /* False where python3-pil is missing. */
 static bool pillow_mean(const char *dir, struct mean *mean)
 {
-    char *command = NULL, *script = NULL, line[128] = "";
-    bool ok = false;
-    FILE *file = NULL;
-    if (asprintf(&script, "%s/pillow.py", dir) < 0 ||
-        asprintf(&command, "python3=/usr/bin/python3; [ -x $python3 ] || python3=python3; "
-                 "$python3 '%s' <'%s/paths' 2>/dev/null", script, dir) < 0) {
-        goto end;
-    }
-    file = fopen(script, "w");
-    if (file) {
-        fputs(pillow_script, file);
-        ok = fclose(file) == 0;
-    }
-    file = ok ? popen(command, "r") : NULL;
+    char *script = NULL, line[128] = "";
+    FILE *file = asprintf(&script, "%s/pillow.py", dir) < 0 ? NULL : fopen(script, "w");
+    bool ok = file && fputs(pillow_script, file) >= 0;
+    ok = file && fclose(file) == 0 && ok;
+    /* By the environment, because a path may hold what a shell would read. */
+    ok = ok && setenv("FIRN_SCRATCH", dir, 1) == 0;
+    file = ok ? popen(pillow_command, "r") : NULL;
     ok = file && fgets(line, sizeof(line), file);
     ok = (file && pclose(file) == 0) && ok &&
          sscanf(line, "%lf %lf", &mean->decode, &mean->resize) == 2;
@@ -173,9 +170,7 @@ static bool pillow_mean(const char *dir, struct mean *mean)
     mean->resize *= 1e3;
     mean->total = mean->decode + mean->resize;
     mean->n = found.n;
-end:
     free(script);
-    free(command);
     return ok;
 }
 
