@@ -19,12 +19,26 @@ static bool is_stem(const struct firn_tensor *t)
            t->shape[3] == 7;
 }
 
+/** What `firn bn estimate` writes: means and variances, and nothing else. */
+static bool is_statistics(const struct firn_weights *w)
+{
+    for (size_t i = 0; i < w->n_tensor; i++) {
+        const char *last = strrchr(w->tensor[i].name, '.');
+        if (!last || (strcmp(last, ".running_mean") != 0 && strcmp(last, ".running_var") != 0))
+            return false;
+    }
+    return w->n_tensor > 0;
+}
+
 /** The refusal of a file without a stem: what it has instead. */
 static int refuse_stem(const struct firn_weights *w, struct firn_error *err)
 {
     const struct firn_tensor *t = firn_weights_find(w, STEM);
     char names[300] = "", shape[160], name[60];
     size_t n = 0;
+    if (is_statistics(w))
+        return firn_fail(err, FIRN_DATA, "%s: BatchNorm statistics without weights; 'firn bn diff' "
+                         "shows them, and --bn gives them to a model", w->file.path);
     if (t)
         return firn_fail(err, FIRN_DATA, "%s: not a ResNet that firn knows: %s is %s, and not "
                          "[64, 3, 7, 7]", w->file.path, STEM,

@@ -28,6 +28,7 @@ try firn extract -q -m untrained:resnet18:1 -o other --bn s.safetensors photos
 try firn extract -q -m untrained:resnet34 -o other --bn s.safetensors photos
 try firn bn apply -m $model -o whole.safetensors s.safetensors
 try firn extract -q -m $model -o other --bn whole.safetensors photos
+try firn model s.safetensors
 try firn extract -q -m $model -o other --bn missing.safetensors photos
 size=$(wc -c <s.safetensors)
 overwrite s.safetensors $((size - 1)) '@'
