@@ -138,6 +138,18 @@ static int print(const struct firn_cache *cache, const struct firn_photo *photo,
     return status;
 }
 
+/* As the cache names it; what it does not know may be a path from where the user stands. */
+static int find(const struct firn_cache *cache, const char *path, size_t *i, struct firn_error *err)
+{
+    int result = firn_cache_find(cache, path, i, err);
+    char *real = result == -FIRN_NOINPUT ? realpath(path, NULL) : NULL;
+    if (real && firn_cache_find(cache, real, i, NULL) == 0) {
+        result = 0;
+    }
+    free(real);
+    return result;
+}
+
 static int show_one(const struct firn_cache *cache, const char *path, bool json)
 {
     struct firn_error err = {0};
@@ -146,7 +158,7 @@ static int show_one(const struct firn_cache *cache, const char *path, bool json)
     size_t i;
     firn_cache_stat(cache, &s);
     struct features f = {.dim = s.dim, .views = s.views};
-    if (firn_cache_find(cache, path, &i, &err)) {
+    if (find(cache, path, &i, &err)) {
         return firn_cli_fail(&err);
     }
     firn_cache_photo(cache, i, &photo);
@@ -190,8 +202,9 @@ const struct firn_verb firn_verb_show = {
     .name = "show",
     .args = "[options] CACHE PATH",
     .summary = "one photograph's record and its feature",
-    .more = "PATH is absolute, or relative to the directory that was extracted, or the last\n"
-            "part of a path when only one photograph ends so. -q leaves the numbers out.\n",
+    .more = "PATH is absolute, or relative to the directory that was extracted or to the\n"
+            "current one, or the last part of a path when only one photograph ends so. -q\n"
+            "leaves the numbers out.\n",
     .min_args = 2,
     .max_args = 2,
     .run = show,
