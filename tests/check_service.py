@@ -99,7 +99,8 @@ def reload():
     pid = show("MainPID")
     inside("echo settle = 300 >>/etc/firn/test.conf")
     check(inside("systemctl reload firn@test") is not None, "it reloads")
-    wait(lambda: "was read again" in inside("journalctl -u firn@test -o cat"), "and takes what is new")
+    wait(lambda: "was read again" in inside("journalctl -u firn@test -o cat"),
+         "and takes what is new")
     check(show("MainPID") == pid and show("ActiveState") == "active", "in the same process")
 
 
