@@ -186,15 +186,15 @@ static void put_leaf(struct drawing *d, struct firn_codec *codec, size_t k)
     struct firn_buffer payload = {0};
     struct stream *s = &d->stream;
     struct firn_stamp stamp = {d->cache->loaded.cache, d->id, (uint32_t)k};
-    size_t n = 0, first = k * FIRN_LEAF;
+    size_t n = 0, first = k * FIRN_LEAF, part[FIRN_LEDGER_PARTS] = {0};
     while (n < FIRN_LEAF && first + n < d->head.photos) {
         some[n] = *entry(d, first + n);
         n++;
     }
-    firn_ledger_put(&payload, some, n);
+    firn_ledger_put(&payload, some, n, part);
     size_t at = s->out.size;
-    firn_block_put(&s->out, codec, &stamp, FIRN_BLOCK_LEDGER, (uint32_t)n, payload.data,
-                   payload.size);
+    firn_block_put_parts(&s->out, codec, &stamp, FIRN_BLOCK_LEDGER, (uint32_t)n, payload.data,
+                         part, FIRN_LEDGER_PARTS);
     s->failed |= payload.failed || payload.size > FIRN_MAX_RAW;
     free(payload.data);
     struct firn_block b = {0};

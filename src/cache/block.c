@@ -115,22 +115,32 @@ static size_t begin(struct firn_buffer *out, size_t size)
     return start;
 }
 
-void firn_block_put(struct firn_buffer *out, struct firn_codec *codec, struct firn_stamp *stamp,
-                    uint8_t type, uint32_t count, const void *payload, size_t size)
+void firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
+                          struct firn_stamp *stamp, uint8_t type, uint32_t count,
+                          const void *payload, const size_t *part, size_t n_part)
 {
+    size_t size = 0;
+    for (size_t k = 0; k < n_part; k++)
+        size += part[k];
     struct firn_block b = {.type = type, .count = count, .raw = (uint32_t)size};
     size_t start = begin(out, size);
     if (out->failed)
         return;
     size_t small = 0;
     if (codec)
-        small = firn_squeeze(codec, FIRN_MATTER_TEXT, payload, size, out->data + out->size,
-                             size - size / PAYLOAD_GAIN);
+        small = firn_squeeze_parts(codec, payload, part, n_part, out->data + out->size,
+                                   size - size / PAYLOAD_GAIN);
     if (small > 0 && small >= size / FIRN_MAX_RATIO)
         out->size += small;
     else
         firn_buffer_add(out, payload, size);
     finish(out, start, stamp, &b);
+}
+
+void firn_block_put(struct firn_buffer *out, struct firn_codec *codec, struct firn_stamp *stamp,
+                    uint8_t type, uint32_t count, const void *payload, size_t size)
+{
+    firn_block_put_parts(out, codec, stamp, type, count, payload, &size, 1);
 }
 
 void firn_block_put_rows(struct firn_buffer *out, struct firn_codec *codec,
@@ -160,8 +170,8 @@ void firn_block_put_rows(struct firn_buffer *out, struct firn_codec *codec,
     for (size_t k = 0; k < planes; k++) {
         const uint8_t *p = plane + k * plane_bytes;
         size_t size = k + 1 < planes ? kept : plane_bytes;
-        size_t small = firn_squeeze(codec, FIRN_MATTER_NOISE, p, size, out->data + out->size,
-                                    size - size / PLANE_GAIN);
+        size_t small = firn_squeeze_plane(codec, p, size, out->data + out->size,
+                                          size - size / PLANE_GAIN);
         if (small > 0)
             out->size += small;
         else

@@ -36,6 +36,12 @@ struct firn_stamp {
 void firn_block_put(struct firn_buffer *out, struct firn_codec *codec, struct firn_stamp *stamp,
                     uint8_t type, uint32_t count, const void *payload, size_t size);
 
+/** The same of a payload in parts of different kinds: part[k] bytes each (see
+ * firn_squeeze_parts()). */
+void firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
+                          struct firn_stamp *stamp, uint8_t type, uint32_t count,
+                          const void *payload, const size_t *part, size_t n_part);
+
 /** n rows of `width` values; key[i] of row i. */
 void firn_block_put_rows(struct firn_buffer *out, struct firn_codec *codec,
                          struct firn_stamp *stamp, enum firn_store store, uint32_t width,

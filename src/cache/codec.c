@@ -15,7 +15,7 @@
 enum { LEVEL_NOISE = -1000, LEVEL_TEXT = 3, LEVEL_PLAIN = 1 };
 
 struct firn_codec {
-    ZSTD_CCtx *c[2]; /* by enum firn_matter */
+    ZSTD_CCtx *noise, *text;
     ZSTD_DCtx *d;
 };
 
@@ -29,19 +29,18 @@ struct firn_codec *firn_codec_create(void)
     struct firn_codec *codec = calloc(1, sizeof *codec);
     if (!codec)
         return NULL;
-    codec->c[FIRN_MATTER_NOISE] = ZSTD_createCCtx();
-    codec->c[FIRN_MATTER_TEXT] = ZSTD_createCCtx();
+    codec->noise = ZSTD_createCCtx();
+    codec->text = ZSTD_createCCtx();
     codec->d = ZSTD_createDCtx();
-    if (!codec->c[0] || !codec->c[1] || !codec->d) {
+    if (!codec->noise || !codec->text || !codec->d) {
         firn_codec_destroy(codec);
         return NULL;
     }
-    set(codec->c[FIRN_MATTER_TEXT], ZSTD_c_compressionLevel, LEVEL_TEXT);
+    set(codec->text, ZSTD_c_compressionLevel, LEVEL_TEXT);
     /* A libzstd without the experimental parameter would leave the literals as they are. */
-    ZSTD_CCtx *noise = codec->c[FIRN_MATTER_NOISE];
-    if (!set(noise, ZSTD_c_literalCompressionMode, ZSTD_ps_enable) ||
-        !set(noise, ZSTD_c_compressionLevel, LEVEL_NOISE))
-        set(noise, ZSTD_c_compressionLevel, LEVEL_PLAIN);
+    if (!set(codec->noise, ZSTD_c_literalCompressionMode, ZSTD_ps_enable) ||
+        !set(codec->noise, ZSTD_c_compressionLevel, LEVEL_NOISE))
+        set(codec->noise, ZSTD_c_compressionLevel, LEVEL_PLAIN);
     return codec;
 }
 
@@ -49,17 +48,38 @@ void firn_codec_destroy(struct firn_codec *codec)
 {
     if (!codec)
         return;
-    ZSTD_freeCCtx(codec->c[0]);
-    ZSTD_freeCCtx(codec->c[1]);
+    ZSTD_freeCCtx(codec->noise);
+    ZSTD_freeCCtx(codec->text);
     ZSTD_freeDCtx(codec->d);
     free(codec);
 }
 
-size_t firn_squeeze(struct firn_codec *codec, enum firn_matter matter, const void *bytes, size_t n,
-                    void *out, size_t room)
+size_t firn_squeeze_plane(struct firn_codec *codec, const void *bytes, size_t n, void *out,
+                          size_t room)
 {
-    size_t size = ZSTD_compress2(codec->c[matter], out, room, bytes, n);
+    size_t size = ZSTD_compress2(codec->noise, out, room, bytes, n);
     return ZSTD_isError(size) ? 0 : size;
+}
+
+/* A frame is a sequence of blocks, each with a table of its own: a flush ends a block. */
+size_t firn_squeeze_parts(struct firn_codec *codec, const void *bytes, const size_t *part,
+                          size_t n_part, void *out, size_t room)
+{
+    ZSTD_CCtx *c = codec->text;
+    ZSTD_outBuffer to = {out, room, 0};
+    const char *at = bytes;
+    unsigned long long n = 0;
+    size_t left = 0;
+    for (size_t k = 0; k < n_part; k++)
+        n += part[k];
+    ZSTD_CCtx_reset(c, ZSTD_reset_session_only);
+    ZSTD_CCtx_setPledgedSrcSize(c, n);
+    for (size_t k = 0; k < n_part && left == 0; at += part[k], k++) {
+        ZSTD_inBuffer from = {at, part[k], 0};
+        left = ZSTD_compressStream2(c, &to, &from, k + 1 < n_part ? ZSTD_e_flush : ZSTD_e_end);
+    }
+    ZSTD_CCtx_reset(c, ZSTD_reset_session_only);
+    return left == 0 ? to.pos : 0; /* an error is not 0 either */
 }
 
 int firn_expand(struct firn_codec *codec, const void *frame, size_t size, void *out, size_t n)

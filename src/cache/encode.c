@@ -6,7 +6,7 @@
 #include "cache/writer_state.h"
 
 enum {
-    BLOCK_BYTES = 48 << 10, /* of features in a ROWS block: what one gathered row must decode */
+    BLOCK_BYTES = 48 << 10, /* of values in a ROWS block: what one gathered row must decode */
     LEDGER_ENTRIES = 4096,  /* in a LEDGER block */
     LEDGER_BYTES = 4 << 20  /* of strings in one, about */
 };
@@ -75,7 +75,8 @@ static void put_salvage(struct firn_writer *w, struct firn_stamp *stamp,
 static void put_rows(struct firn_writer *w, struct firn_stamp *stamp)
 {
     const struct firn_pending *p = &w->pending;
-    size_t dim = w->loaded.head.dim, most = BLOCK_BYTES / (4 * dim);
+    size_t dim = w->loaded.head.dim;
+    size_t most = BLOCK_BYTES / (firn_store_bytes(w->loaded.head.store) * dim);
     most = most ? most : 1;
     for (size_t i = 0; i < p->n_row; i += most) {
         size_t n = p->n_row - i < most ? p->n_row - i : most;
@@ -94,9 +95,10 @@ static void put_ledger(struct firn_writer *w, struct firn_stamp *stamp)
         for (n = 0; i + n < p->n_entry && n < LEDGER_ENTRIES && bytes < LEDGER_BYTES; n++)
             bytes += FIRN_ENTRY + (size_t)p->entry[i + n].name_size + p->entry[i + n].reason_size;
         payload.size = 0;
-        firn_ledger_put(&payload, p->entry + i, n);
-        firn_block_put(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n, payload.data,
-                       payload.size);
+        size_t part[FIRN_LEDGER_PARTS] = {0};
+        firn_ledger_put(&payload, p->entry + i, n, part);
+        firn_block_put_parts(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n,
+                             payload.data, part, FIRN_LEDGER_PARTS);
     }
     w->out.failed |= payload.failed;
     free(payload.data);

@@ -201,8 +201,10 @@ static void put_entry(uint8_t *p, const struct firn_entry *e)
     p[63] = e->state;
 }
 
-void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n)
+void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n,
+                     size_t part[FIRN_LEDGER_PARTS])
 {
+    size_t start = out->size;
     uint8_t *records = malloc(n * FIRN_ENTRY + 1);
     uint8_t *planes = records ? firn_buffer_room(out, n * FIRN_ENTRY) : NULL;
     if (!planes) {
@@ -219,6 +221,9 @@ void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, si
         firn_buffer_add(out, entry[i].name, entry[i].name_size + 1u);
         firn_buffer_add(out, entry[i].reason, entry[i].reason_size + 1u);
     }
+    part[0] = n * FIRN_KEY;
+    part[1] = n * (FIRN_ENTRY - FIRN_KEY);
+    part[2] = out->size - start - n * FIRN_ENTRY;
 }
 
 /* n bytes and a NUL, none inside; NULL when it is not so. */

@@ -41,7 +41,10 @@ struct firn_entry {
     uint32_t segment; /* that it was read from: index into the loaded segments */
 };
 
-void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n);
+enum { FIRN_LEDGER_PARTS = 3 };
+/** part[]: the bytes of its keys, the rest of its records, and its strings. */
+void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n,
+                     size_t part[FIRN_LEDGER_PARTS]);
 /** Calls `each` with strings that live until firn_ledger_get() returns; a non-zero result of it
  * ends the loop and is returned. -1: damaged; -2: out of memory. */
 int firn_ledger_get(const uint8_t *bytes, size_t size, uint32_t count,
