@@ -19,6 +19,8 @@ static const struct {
     {".npy", firn_export_npy},
     {".safetensors", firn_export_safetensors},
     {".csv", firn_export_csv},
+    {".h5", firn_export_hdf5},
+    {".hdf5", firn_export_hdf5},
 };
 
 static firn_export_fn *format_of(const char *path)
@@ -235,7 +237,8 @@ static int export_verb(const struct firn_verb *verb, int argc, char **argv)
         return firn_cli_usage(verb, "-o OUT is missing");
     }
     if (!format_of(path)) {
-        return firn_cli_usage(verb, "'%s' ends in none of .npz .npy .safetensors .csv", path);
+        return firn_cli_usage(verb, "'%s' ends in none of .npz .npy .safetensors .csv .h5 .hdf5",
+                              path);
     }
     struct firn_cache *cache;
     status = firn_open_cache(&cache, argv[0]);
@@ -250,13 +253,14 @@ static int export_verb(const struct firn_verb *verb, int argc, char **argv)
 const struct firn_verb firn_verb_export = {
     .name = "export",
     .args = "[options] CACHE -o OUT",
-    .summary = "write features and labels as .npz, .npy, .safetensors or .csv",
+    .summary = "write features and labels as .npz, .npy, .safetensors, .csv or .h5",
     .more = "Rows are in the order of torchvision's ImageFolder, views of a photograph together.\n"
             "  .npz          features f32 [N,D], labels int64 [N], paths, classes, fingerprint\n"
             "  .npy          features only; numpy can map it into memory\n"
             "  .safetensors  tensors features [N,D] and labels [N]; classes, fingerprint in\n"
             "                __metadata__\n"
             "  .csv          path, class, label, then D numbers; text that reads back exactly\n"
+            "  .h5, .hdf5    HDF5: datasets as in .npz; fingerprint is an attribute\n"
             "Where photographs have several views, there are `views`, int64 [N], and in .csv a\n"
             "column `view` as well.\n",
     .min_args = 1,

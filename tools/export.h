@@ -23,7 +23,11 @@ struct firn_export {
 /** A format: writes everything into `out`; write errors stay in `out`, others come in `err`. */
 typedef int firn_export_fn(const struct firn_export *e, struct firn_output *out,
                            struct firn_error *err);
-firn_export_fn firn_export_npz, firn_export_npy, firn_export_safetensors, firn_export_csv;
+firn_export_fn firn_export_npz, firn_export_npy, firn_export_safetensors, firn_export_csv,
+    firn_export_hdf5;
+
+/** What firn_export_hdf5() finds in the module. */
+firn_export_fn firn_hdf5_write;
 
 /** Gets `n` features that follow each other, rows first to first + n. */
 typedef void firn_export_rows_fn(void *user, size_t first, const float *features, size_t n);

@@ -74,7 +74,7 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
         free(out->path);
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
     }
-    out->file = fopen(out->temp, "wbx");
+    out->file = fopen(out->temp, "w+bx");
     if (!out->file) {
         int code = errno;
         release(out);
@@ -95,10 +95,22 @@ void firn_output_write(struct firn_output *out, const void *bytes, size_t n)
 
 void firn_output_patch(struct firn_output *out, uint64_t offset, const void *bytes, size_t n)
 {
-    if (!out->failure && (fseeko(out->file, (off_t)offset, SEEK_SET) ||
-                          fwrite(bytes, 1, n, out->file) != n ||
-                          fseeko(out->file, (off_t)out->offset, SEEK_SET))) {
-        out->failure = errno ? errno : EIO;
+    const char *p = bytes;
+    if (!out->failure && fflush(out->file)) {
+        out->failure = errno;
+    }
+    while (n > 0 && !out->failure) {
+        ssize_t done = pwrite(fileno(out->file), p, n, (off_t)offset);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            out->failure = done < 0 ? errno : EIO;
+            break;
+        }
+        p += done;
+        offset += (uint64_t)done;
+        n -= (size_t)done;
     }
 }
 

@@ -23,7 +23,8 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
 /** Appends; a failure is kept for firn_output_commit(). */
 void firn_output_write(struct firn_output *out, const void *bytes, size_t n);
 
-/** Overwrites `n` bytes that were written before, at `offset`. */
+/** Writes `n` bytes at `offset`, over what is there or beyond it; what is appended goes on where it
+ * was. */
 void firn_output_patch(struct firn_output *out, uint64_t offset, const void *bytes, size_t n);
 
 /** Syncs and renames, or removes what was written and says why. Frees in both cases. */

@@ -23,7 +23,7 @@ try firn ls
 try firn ls a b
 try firn show cache
 try firn export cache
-try firn export cache -o out.hdf5
+try firn export cache -o out.txt
 try firn why one
 try firn preview x.jpg
 try firn bench nothing
