@@ -35,6 +35,8 @@ void firn_index_fini(struct firn_index *index)
     free(index->root);
     free(index->run);
     free(index->run_segment);
+    free(index->reason);
+    free(index->by_reason);
     memset(index, 0, sizeof *index);
 }
 
@@ -112,6 +114,11 @@ static uint64_t hash_row(const struct firn_index *index, size_t i)
     return hash_prefix(index->secret, index->row[i].prefix);
 }
 
+static uint64_t hash_reason(const struct firn_index *index, size_t i)
+{
+    return hash_name(index->secret, 0, index->reason[i], strlen(index->reason[i]));
+}
+
 /* Keeps a table at most half full; n: objects so far, each hashed by `hash`. */
 static bool reslot(const struct firn_index *index, uint32_t **table, size_t *slots, size_t n,
                    uint64_t (*hash)(const struct firn_index *, size_t))
@@ -146,6 +153,29 @@ static size_t name_slot(const struct firn_index *index, uint32_t root, const cha
     return at;
 }
 
+/* A photograph that comes and goes for years fails in the same few ways. */
+static const char *keep_reason(struct firn_index *index, const char *text, size_t n)
+{
+    if (n == 0)
+        return "";
+    if (!grow((void **)&index->reason, index->n_reason, &index->reason_room,
+              sizeof *index->reason) ||
+        !reslot(index, &index->by_reason, &index->reason_slots, index->n_reason, hash_reason))
+        return NULL;
+    size_t at = hash_name(index->secret, 0, text, n) & (index->reason_slots - 1);
+    for (; index->by_reason[at]; at = (at + 1) & (index->reason_slots - 1)) {
+        const char *known = index->reason[index->by_reason[at] - 1];
+        if (strncmp(known, text, n) == 0 && known[n] == 0)
+            return known;
+    }
+    const char *kept = keep(index, text, n);
+    if (kept) {
+        index->reason[index->n_reason] = kept;
+        index->by_reason[at] = (uint32_t)++index->n_reason;
+    }
+    return kept;
+}
+
 int firn_index_entry(struct firn_index *index, const struct firn_entry *entry)
 {
     if (!grow((void **)&index->entry, index->n_entry, &index->entry_room, sizeof *entry) ||
@@ -153,7 +183,7 @@ int firn_index_entry(struct firn_index *index, const struct firn_entry *entry)
         return -1;
     size_t at = name_slot(index, entry->root, entry->name, entry->name_size);
     struct firn_entry *e;
-    const char *name, *reason = keep(index, entry->reason, entry->reason_size);
+    const char *name, *reason = keep_reason(index, entry->reason, entry->reason_size);
     if (index->by_name[at]) {
         e = index->entry + index->by_name[at] - 1;
         name = e->name;

@@ -39,6 +39,10 @@ struct firn_index {
     struct firn_run *run;
     uint32_t *run_segment; /* that each was read from */
     size_t n_run;
+    const char **reason;  /* each once, however often a photograph fails for it */
+    size_t n_reason, reason_room;
+    uint32_t *by_reason;  /* hash table: reason + 1, 0 is empty */
+    size_t reason_slots;
     struct firn_chunk *chunk;
     uint64_t secret; /* seeds the hash tables, so that no file can be made to fill one slot */
 };
