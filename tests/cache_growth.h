@@ -13,7 +13,7 @@
 static inline void write_for_ever(const char *dir, int out, unsigned long long state)
 {
     struct firn_fingerprint fp = test_fingerprint();
-    struct firn_writer_settings settings = {.segment_bytes = 200 << 10};
+    struct firn_writer_settings settings = {.segment_bytes = 200 << 10, .footer_blocks = 8};
     struct firn_error err = {0};
     struct firn_writer *w;
     uint32_t root, id = 0;

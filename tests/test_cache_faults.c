@@ -120,7 +120,8 @@ static int run(const char *dir, const struct firn_disk *disk, unsigned from, uns
                bool *acknowledged)
 {
     struct firn_fingerprint fp = test_fingerprint();
-    struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10};
+    struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10,
+                                            .footer_blocks = 5};
     struct firn_error err = {0};
     struct firn_writer *w;
     uint32_t root;
@@ -190,7 +191,8 @@ static void say_finding(void *user, const struct firn_finding *f)
 static int tidy(const char *dir, const struct firn_disk *disk)
 {
     struct firn_fingerprint fp = test_fingerprint();
-    struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10};
+    struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10,
+                                            .footer_blocks = 5};
     struct firn_error err = {0};
     struct firn_upkeep done;
     struct firn_writer *w;
@@ -278,7 +280,8 @@ static int live_and_die(const char *dir, struct bad_disk d, bool *acknowledged)
  * leaves no more behind than one that was never disturbed. Returns the points that there were. */
 static int test_crashes(enum crash crash, long calls, bool *acknowledged)
 {
-    struct firn_writer_settings settings = {.segment_bytes = 24 << 10};
+    struct firn_writer_settings settings = {.segment_bytes = 24 << 10,
+                                            .footer_blocks = 5};
     struct firn_upkeep done;
     struct firn_error err = {0};
     char *base = test_dir(), dir[4200], when[100];

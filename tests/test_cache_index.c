@@ -10,7 +10,8 @@ static int views = 1; /* in a row */
 static struct firn_writer *writer(const char *dir, size_t index_from, const struct firn_disk *disk)
 {
     struct firn_writer_settings settings = {.index_from = index_from, .disk = disk,
-                                            .segment_bytes = 40 << 10, .views = views};
+                                            .segment_bytes = 40 << 10, .views = views,
+                                            .footer_blocks = 6};
     struct firn_fingerprint fp = test_fingerprint();
     struct firn_writer *w = NULL;
     if (firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, &settings, NULL) != 0)

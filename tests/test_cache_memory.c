@@ -89,7 +89,7 @@ static bool acknowledged[PHOTOS];
 static int add(const char *where, unsigned from, unsigned to, struct firn_error *err)
 {
     struct firn_fingerprint fp = test_fingerprint();
-    struct firn_writer_settings settings = {.segment_bytes = SEGMENT};
+    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4};
     struct firn_writer *w;
     struct firn_run facts = {.start = from, .version = "0"};
     uint32_t root;
@@ -134,7 +134,7 @@ static int act_sweep(struct firn_error *err)
 
 static int act_compact(struct firn_error *err)
 {
-    struct firn_writer_settings settings = {.segment_bytes = SEGMENT};
+    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4};
     struct firn_upkeep done;
     return firn_compact_with(dir, &settings, &done, err);
 }
@@ -148,7 +148,7 @@ static int repair(bool yes, struct firn_error *err)
 {
     struct firn_upkeep_options options = {
         .yes = yes, .requeue = true, .on_photograph = ignore_photograph};
-    struct firn_writer_settings settings = {.segment_bytes = SEGMENT};
+    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4};
     struct firn_upkeep done;
     return firn_repair_with(dir, &settings, &options, &done, err);
 }

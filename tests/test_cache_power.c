@@ -180,7 +180,8 @@ static void live(struct recorder *r, const char *dir)
         .truncate = sim_truncate, .sync_dir = sim_sync_dir, .unlink = sim_unlink,
         .rename = sim_rename,
         .close = sim_close};
-    struct firn_writer_settings settings = {.disk = &disk, .segment_bytes = 40 << 10};
+    struct firn_writer_settings settings = {.disk = &disk, .segment_bytes = 40 << 10,
+                                            .footer_blocks = 5};
     struct firn_fingerprint fp = test_fingerprint();
     unsigned id = 0;
     while (id < PHOTOS && r->files < FILES - 14) {

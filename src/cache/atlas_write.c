@@ -426,6 +426,11 @@ int firn_atlas_write(const char *dir, const struct firn_disk *disk)
 static size_t photographs_from(const struct firn_segment *s, uint64_t from, bool *root)
 {
     size_t n = 0;
+    for (size_t i = 0; i < s->n_part; i++)
+        if (s->part[i].end > from) {
+            n += s->part[i].photographs;
+            *root |= s->part[i].root;
+        }
     for (size_t i = 0; i < s->n_extent; i++) {
         if (s->extent[i].offset < from)
             continue;

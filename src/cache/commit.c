@@ -58,6 +58,7 @@ static void let_go(struct firn_writer *w)
     struct firn_segment *s = growing(w);
     /* Only space is at stake; the next reader does not care. */
     w->disk->truncate(w->disk->user, s->fd, s->end);
+    firn_segment_trim(s);
     w->growing = FIRN_NO_SEGMENT;
 }
 
@@ -76,13 +77,13 @@ static int remember_orphan(struct firn_writer *w, size_t segment)
 static void abandon(struct firn_writer *w)
 {
     struct firn_segment *s = growing(w);
-    if (s->n_extent == 0) {
+    if (s->end == 0) {
         char path[4096];
         /* Never acknowledged anything: the space is worth more, above all on a full disk. */
         firn_loaded_path(&w->loaded, w->growing, path, sizeof path);
         w->disk->unlink(w->disk->user, path);
         s->leaving = true;
-    } else {
+    } else if (firn_segment_unfold(s) == 0) {
         remember_orphan(w, w->growing); /* without memory it merely stays without a footer */
     }
     w->growing = FIRN_NO_SEGMENT;
@@ -128,6 +129,8 @@ static void reopen_segment(struct firn_writer *w)
     w->disk->close(w->disk->user, s->fd);
     s->fd = fd;
     s->closed = false;
+    s->n_footed = s->n_extent;
+    s->n_footed_prefix = s->n_prefix;
     w->growing = i;
     w->reserved = 0;
 }
@@ -135,7 +138,12 @@ static void reopen_segment(struct firn_writer *w)
 static bool is_full(const struct firn_writer *w)
 {
     const struct firn_segment *s = w->loaded.segment + w->growing;
-    return s->end >= w->segment_bytes || s->n_prefix >= MAX_ROWS || s->n_extent >= MAX_BLOCKS;
+    size_t rows = s->n_prefix, blocks = s->n_extent;
+    for (size_t i = 0; i < s->n_part; i++) {
+        rows += s->part[i].rows;
+        blocks += s->part[i].blocks;
+    }
+    return s->end >= w->segment_bytes || rows >= MAX_ROWS || blocks >= MAX_BLOCKS;
 }
 
 /* ---- writing it ---- */
@@ -242,7 +250,7 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
 {
     struct firn_segment *s = growing(w);
     struct firn_stamp stamp = {s->cache, s->id, s->sequence};
-    bool is_new = s->n_extent == 0;
+    bool is_new = s->end == 0;
     uint64_t offset = firn_round_up(s->end, FIRN_PAGE), old_end = s->end;
     size_t old_extents = s->n_extent, old_prefixes = s->n_prefix;
     int result = firn_writer_encode(w, &stamp, err);
@@ -275,13 +283,74 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
     return 0;
 }
 
+/* ---- footers ---- */
+
+static size_t unfooted(const struct firn_segment *s)
+{
+    return s->n_extent - s->n_footed;
+}
+
+/* Of all that none of them says yet. A failure ends the segment, and loses nothing. */
+static int put_footer(struct firn_writer *w, struct firn_error *err)
+{
+    struct firn_segment *s = growing(w);
+    struct firn_stamp stamp = {s->cache, s->id, s->sequence};
+    uint64_t offset = firn_round_up(s->end, FIRN_PAGE);
+    struct firn_footer footer = {
+        .segment = s->id, .number = s->number, .previous = s->last_footer, .end = offset,
+        .extent = s->extent + s->n_footed, .n_extent = unfooted(s),
+        .prefix = s->prefix + s->n_footed_prefix, .n_prefix = s->n_prefix - s->n_footed_prefix,
+    };
+    struct firn_buffer payload = {0};
+    firn_footer_put(&payload, &footer);
+    size_t whole = firn_round_up(FIRN_HEADER + payload.size + FIRN_TRAILER, FIRN_PAGE);
+    uint8_t *p = firn_buffer_room(&payload, whole - FIRN_HEADER - payload.size);
+    w->out.size = 0;
+    if (p) {
+        memset(p, 0, whole - FIRN_HEADER - payload.size);
+        payload.size = whole - FIRN_HEADER;
+        firn_trailer_put(payload.data + payload.size - FIRN_TRAILER, offset, offset + whole);
+        firn_block_put(&w->out, NULL, &stamp, FIRN_BLOCK_FOOTER, 0, payload.data, payload.size);
+    }
+    free(payload.data);
+    int result = 0;
+    if (!p || w->out.failed)
+        result = firn_fail_nomem(err, "a footer");
+    else if (write_through(w, offset, false) != 0)
+        result = fail_errno(w, w->growing, err);
+    if (result != 0) {
+        abandon(w);
+        return result;
+    }
+    s->sequence = stamp.sequence;
+    s->last_footer = offset;
+    s->end = offset + whole;
+    firn_segment_fold(s);
+    firn_publish(w->lock, s->number, s->id, s->end);
+    return 0;
+}
+
+int firn_writer_close_segment(struct firn_writer *w, struct firn_error *err)
+{
+    int result = unfooted(growing(w)) > 0 ? put_footer(w, err) : 0;
+    if (result != 0)
+        return result;
+    growing(w)->closed = growing(w)->last_footer != 0;
+    let_go(w);
+    return 0;
+}
+
+/* ---- commits ---- */
+
 /* Makes sure that some segment can take a commit. */
 static int ready(struct firn_writer *w, struct firn_error *err)
 {
+    struct firn_error ignored; /* it is abandoned then, and gets its footer from the next */
     if (w->growing != FIRN_NO_SEGMENT && is_full(w)) {
-        struct firn_error ignored; /* it is abandoned then, and gets its footer from the next */
         if (firn_writer_close_segment(w, &ignored) == 0)
             firn_writer_index(w);
+    } else if (w->growing != FIRN_NO_SEGMENT && unfooted(growing(w)) >= w->footer_blocks) {
+        put_footer(w, &ignored);
     }
     if (w->growing == FIRN_NO_SEGMENT && w->reopen != FIRN_NO_SEGMENT)
         reopen_segment(w);
@@ -327,55 +396,4 @@ int firn_writer_flush(struct firn_writer *w, struct firn_error *err)
                                   "run the same command again", was, p->n_entry);
     }
     return result;
-}
-
-int firn_writer_close_segment(struct firn_writer *w, struct firn_error *err)
-{
-    struct firn_segment *s = growing(w);
-    struct firn_stamp stamp = {s->cache, s->id, s->sequence};
-    uint64_t offset = firn_round_up(s->end, FIRN_PAGE);
-    size_t first = 0, first_prefix = 0;
-    /* Blocks that an earlier footer has, and that footer itself, are not said again. */
-    while (first < s->n_extent && s->last_footer != 0 &&
-           s->extent[first].offset <= s->last_footer) {
-        first_prefix += s->extent[first].type == FIRN_BLOCK_ROWS ? s->extent[first].count : 0;
-        first++;
-    }
-    if (first == s->n_extent) { /* nothing new since then */
-        let_go(w);
-        return 0;
-    }
-    struct firn_footer footer = {
-        .segment = s->id, .number = s->number, .previous = s->last_footer, .end = offset,
-        .extent = s->extent + first, .n_extent = s->n_extent - first,
-        .prefix = s->prefix + first_prefix, .n_prefix = s->n_prefix - first_prefix,
-    };
-    struct firn_buffer payload = {0};
-    firn_footer_put(&payload, &footer);
-    size_t whole = firn_round_up(FIRN_HEADER + payload.size + FIRN_TRAILER, FIRN_PAGE);
-    uint8_t *p = firn_buffer_room(&payload, whole - FIRN_HEADER - payload.size);
-    w->out.size = 0;
-    if (p) {
-        memset(p, 0, whole - FIRN_HEADER - payload.size);
-        payload.size = whole - FIRN_HEADER;
-        firn_trailer_put(payload.data + payload.size - FIRN_TRAILER, offset, offset + whole);
-        firn_block_put(&w->out, NULL, &stamp, FIRN_BLOCK_FOOTER, 0, payload.data, payload.size);
-    }
-    free(payload.data);
-    int result = 0;
-    if (!p || w->out.failed)
-        result = firn_fail_nomem(err, "a footer");
-    else if (write_through(w, offset, false) != 0)
-        result = fail_errno(w, w->growing, err);
-    if (result != 0) {
-        abandon(w);
-        return result;
-    }
-    s->sequence = stamp.sequence;
-    s->last_footer = offset;
-    s->end = offset + whole;
-    s->closed = true;
-    firn_publish(w->lock, s->number, s->id, s->end);
-    let_go(w);
-    return 0;
 }

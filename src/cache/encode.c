@@ -127,7 +127,7 @@ static void put_roots_and_runs(struct firn_writer *w, struct firn_stamp *stamp)
 int firn_writer_encode(struct firn_writer *w, struct firn_stamp *stamp, struct firn_error *err)
 {
     const struct firn_pending *p = &w->pending;
-    bool is_new = w->loaded.segment[w->growing].n_extent == 0;
+    bool is_new = w->loaded.segment[w->growing].end == 0;
     w->out.size = 0;
     w->out.failed = false;
     if (is_new)

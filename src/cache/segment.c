@@ -38,6 +38,7 @@ void firn_segment_fini(struct firn_segment *segment)
         close(segment->fd);
     free(segment->extent);
     free(segment->prefix);
+    free(segment->part);
     firn_segment_init(segment, 0);
 }
 
@@ -147,6 +148,37 @@ void firn_segment_limit(struct firn_segment *s, uint64_t end)
     }
     if (s->end > end)
         s->end = end;
+}
+
+void firn_segment_fold(struct firn_segment *s)
+{
+    struct firn_footed *part = realloc(s->part, (s->n_part + 1) * sizeof *part);
+    if (!part) { /* then they stay */
+        s->n_footed = s->n_extent;
+        s->n_footed_prefix = s->n_prefix;
+        return;
+    }
+    s->part = part;
+    part += s->n_part++;
+    *part = (struct firn_footed){.end = s->end, .blocks = s->n_extent - s->n_footed,
+                               .rows = s->n_prefix - s->n_footed_prefix};
+    for (size_t i = s->n_footed; i < s->n_extent; i++) {
+        part->photographs += s->extent[i].type == FIRN_BLOCK_LEDGER ? s->extent[i].count : 0;
+        part->root |= s->extent[i].type == FIRN_BLOCK_ROOT;
+    }
+    s->n_extent = s->n_footed;
+    s->n_prefix = s->n_footed_prefix;
+}
+
+void firn_segment_trim(struct firn_segment *s)
+{
+    if (s->n_extent > 0)
+        return;
+    free(s->extent);
+    free(s->prefix);
+    s->extent = NULL;
+    s->prefix = NULL;
+    s->extent_room = s->prefix_room = 0;
 }
 
 static int note(void *user, uint64_t offset, const struct firn_block *b, const uint8_t *payload)
@@ -261,6 +293,34 @@ static int load_by_footers(struct firn_segment *s, uint64_t last, struct firn_sc
         s->last_footer = last;
     }
     return result;
+}
+
+int firn_segment_unfold(struct firn_segment *s)
+{
+    struct firn_segment all = {.fd = s->fd, .cache = s->cache, .id = s->id};
+    struct firn_scratch scratch = {0};
+    if (s->n_part == 0)
+        return 0;
+    int result = load_by_footers(&all, s->last_footer, &scratch);
+    for (size_t i = s->n_footed; i < s->n_extent && result == 0; i++)
+        result = add_extent(&all, s->extent + i);
+    if (result == 0)
+        result = add_prefixes(&all, s->prefix + s->n_footed_prefix,
+                              s->n_prefix - s->n_footed_prefix);
+    free(scratch.memory);
+    struct firn_segment *loser = result ? &all : s;
+    free(loser->extent);
+    free(loser->prefix);
+    if (result != 0)
+        return -1;
+    s->extent = all.extent;
+    s->prefix = all.prefix;
+    s->n_extent = all.n_extent;
+    s->extent_room = all.extent_room;
+    s->n_prefix = all.n_prefix;
+    s->prefix_room = all.prefix_room;
+    s->n_part = s->n_footed = s->n_footed_prefix = 0;
+    return 0;
 }
 
 int firn_segment_load(struct firn_segment *s, struct firn_error *err)

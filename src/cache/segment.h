@@ -6,6 +6,13 @@
 #include "cache/block.h"
 #include "firn/error.h"
 
+/** What one of a segment's own footers says, in short. */
+struct firn_footed {
+    uint64_t end; /* behind the footer */
+    size_t blocks, rows, photographs;
+    bool root;    /* a directory is among them */
+};
+
 /** A segment as loaded. */
 struct firn_segment {
     int fd;           /* -1 once closed */
@@ -27,6 +34,9 @@ struct firn_segment {
     size_t n_extent, extent_room;
     uint64_t *prefix; /* of the rows of all ROWS extents, in order */
     size_t n_prefix, prefix_room;
+    size_t n_footed, n_footed_prefix; /* on these lists, and in own footers */
+    struct firn_footed *part; /* in own footers, and no longer on these lists */
+    size_t n_part;
     uint64_t last_footer; /* offset of the last own footer, 0 without */
     uint32_t sequence;    /* of the next block */
     bool no_memory;       /* for all of it: what is on the lists says nothing */
@@ -44,6 +54,18 @@ void firn_segment_fini(struct firn_segment *segment);
 /** Puts a whole block that lies at `offset` on the lists. 0, or -1 when memory is out. */
 int firn_segment_note(struct firn_segment *segment, uint64_t offset,
                       const struct firn_block *block, const uint8_t *payload);
+
+/**
+ * The footer that ends at segment->end says all that is on the lists: takes what no other said off
+ * them. A writer that lives for years has no memory for it.
+ */
+void firn_segment_fold(struct firn_segment *segment);
+
+/** Gives back the memory of lists that are empty. */
+void firn_segment_trim(struct firn_segment *segment);
+
+/** Puts that back on, as the footers say it. 0, or -1: they cannot be read, or memory is out. */
+int firn_segment_unfold(struct firn_segment *segment);
 
 /** Takes blocks that start at or behind `end` off the lists. */
 void firn_segment_limit(struct firn_segment *segment, uint64_t end);

@@ -31,6 +31,7 @@ struct firn_writer_settings {
     int views;                    /**< features in a row; 0: 1 */
     uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */
     size_t index_from;            /**< with so many photographs INDEX is made; 0: 8192 */
+    size_t footer_blocks;         /**< a footer is written when it can say so many; 0: 4096 */
 };
 
 /** firn_writer_open() with settings. */

@@ -40,6 +40,7 @@ struct firn_writer {
     const struct firn_disk *disk;
     uint64_t segment_bytes;
     size_t index_from;
+    size_t footer_blocks;
     bool allow_network;
     int lock;
     struct firn_loaded loaded;
