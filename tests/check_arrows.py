@@ -26,8 +26,8 @@ MAY = {
     "watch": {"watch", "pipeline", "cache", "base"},
     "pipeline": {"pipeline", "image", "model", "trunk", "cache", "base"},
 }
-THIRD = ("liburing.h", "jpeglib.h", "jerror.h", "blis.h", "blis/blis.h", "zstd.h", "xxhash.h",
-         "lbfgs.h", "ini.h", "seccomp.h", "hdf5.h")
+THIRD = ("liburing.h", "jpeglib.h", "jerror.h", "jpegint.h", "blis.h", "blis/blis.h", "zstd.h",
+         "xxhash.h", "lbfgs.h", "ini.h", "seccomp.h", "hdf5.h")
 STAGES = {"scan", "follow", "read", "decode", "infer", "sink"}
 
 root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent

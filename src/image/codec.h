@@ -40,7 +40,8 @@ struct firn_codec {
                 struct firn_error *err);
     /**
      * Begins to decode; only `window` will be looked at. With `partial`, what lies around it may
-     * be left undecoded as far as that changes neither a byte of the window nor the verdict.
+     * be left undecoded as far as that changes neither a byte of the window nor the verdict. From
+     * then on -EAGAIN may come: these bytes are to be opened once more, and without it.
      */
     int (*start)(void *self, const struct firn_window *window, bool partial,
                  struct firn_error *err);

@@ -2,6 +2,7 @@
 /** The way from bytes to crops: type, header, limits, rows, resize of each view, mirror images. */
 #include "image/image.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,20 +244,33 @@ static int decode(struct firn_decoder *d, const struct firn_codec *codec, void *
     return rc;
 }
 
+static int decode_once(struct firn_decoder *d, int format, const struct firn_source *source,
+                       uint8_t *rgb, struct firn_image_info *info, struct firn_error *err)
+{
+    const struct firn_codec *codec = firn_codec_at(format);
+    *info = (struct firn_image_info){.format = codec->format, .orientation = 1, .scale = 1};
+    const int rc = decode(d, codec, d->state[format], source, rgb, info, err);
+    codec->close(d->state[format]);
+    return rc;
+}
+
 int firn_decode(struct firn_decoder *decoder, const uint8_t *bytes, size_t size, uint8_t *rgb,
                 struct firn_image_info *info, struct firn_error *err)
 {
     const int found = firn_codec_find(bytes, size);
-    const struct firn_codec *codec = found < 0 ? NULL : firn_codec_at(found);
-    if (!codec)
+    if (found < 0 || !firn_codec_at(found))
         return firn_codec_refuse(found, bytes, size, err);
     const struct firn_source source = {
         bytes, size, firn_thread_cpu_ns() + (int64_t)FIRN_MAX_SECONDS * 1000000000,
         decoder->spec.fast ? decoder->spec.resize : 0};
-    struct firn_image_info seen = {.format = codec->format, .orientation = 1, .scale = 1};
+    struct firn_image_info seen;
     const int64_t start = firn_now_ns();
-    const int rc = decode(decoder, codec, decoder->state[found], &source, rgb, &seen, err);
-    codec->close(decoder->state[found]);
+    int rc = decode_once(decoder, found, &source, rgb, &seen, err);
+    if (rc == -EAGAIN) {
+        decoder->partial = false;
+        rc = decode_once(decoder, found, &source, rgb, &seen, err);
+        decoder->partial = true;
+    }
     seen.decode_ns = firn_now_ns() - start - seen.resize_ns;
     if (!rc && info)
         *info = seen;

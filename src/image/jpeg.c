@@ -16,11 +16,16 @@
  *     +----+---------------+----+               the edge of what it gets as the picture's edge
  *     |cols|  window + rim |cols|         rest: nothing, if all that follows is coded data and the
  *     +----+---------------+----+               end marker; then Pillow would find no fault in it
- *     |          rest           |               either. Otherwise it is decoded for the verdict.
+ *     |          rest           |               either.
  *     +-------------------------+ height
+ *
+ * In this entropy.h decodes Huffman codes in place of the library's decoder, for as long as they
+ * are sound. At the first doubt the photograph is begun anew, as a whole and by the library alone.
  */
 #include "image/codec.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +33,16 @@
 
 #include <jpeglib.h>
 #include <jerror.h>
+#if FIRN_WITH_ENTROPY
+#include <jpegint.h>
+#endif
 
 #include "base/error.h"
 #include "image/buffer.h"
+#include "image/entropy.h"
+#include "image/jpeg_bytes.h"
 #include "image/limits.h"
-#include "image/turn.h"
+#include "image/unpack.h"
 
 /* Rows per call: enough to make setjmp free, few enough to stay in the first cache level. */
 #define BATCH 16
@@ -54,8 +64,11 @@ struct jpeg {
     struct firn_buffer rows; /* BATCH rows */
     size_t stride;
     int x;                   /* column of the photograph where the rows begin */
-    bool partial;            /* only the surroundings of the window are decoded */
+    bool partial;            /* only the window's surroundings are decoded; faults mean -EAGAIN */
     JDIMENSION stop;         /* first row that is not wanted */
+    bool fits, fits_known;   /* the library's table of modules is what it was compiled for */
+    JDIMENSION column, first_column, end_column; /* of MCUs: the next one, those wanted */
+    struct firn_entropy entropy;
 };
 
 static void on_error(j_common_ptr cinfo)
@@ -124,6 +137,8 @@ static int failed(struct jpeg *jpeg, struct firn_error *err)
                          "more than %d scans of %u x %u pixels: a progressive JPEG made to exhaust "
                          "its reader; save it again as an ordinary JPEG",
                          cinfo->input_scan_number - 1, cinfo->image_width, cinfo->image_height);
+    if (jpeg->partial)
+        return -EAGAIN;
     if (cinfo->err->msg_code == JERR_OUT_OF_MEMORY)
         return firn_fail_nomem(err, "the JPEG decoder");
     if (cinfo->err->msg_code == JERR_NO_BACKING_STORE)
@@ -135,6 +150,8 @@ static int failed(struct jpeg *jpeg, struct firn_error *err)
 
 static int truncated(struct jpeg *jpeg, struct firn_error *err)
 {
+    if (jpeg->partial)
+        return -EAGAIN;
     return firn_fail(err, FIRN_DATA,
                      "the JPEG ends in row %u of %u: truncated, copy it again from its source",
                      jpeg->cinfo.output_scanline, jpeg->cinfo.image_height);
@@ -170,7 +187,7 @@ static void destroy(void *self)
 static void begin(struct jpeg *jpeg, const struct firn_source *source)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
-    jpeg->too_many_scans = jpeg->late = false;
+    jpeg->too_many_scans = jpeg->late = jpeg->partial = false;
     jpeg->progressed = 0;
     cinfo->client_data = jpeg;
     cinfo->err = jpeg_std_error(&jpeg->errors);
@@ -225,34 +242,6 @@ static int check_limits(struct jpeg_decompress_struct *cinfo, struct firn_error 
     return 0;
 }
 
-/* The segment that EXIF lies in, in front of the coded data. */
-static int orientation(const uint8_t *bytes, size_t size)
-{
-    for (size_t at = 2; at + 10 < size && bytes[at] == 0xFF && bytes[at + 1] != 0xDA;) {
-        if (bytes[at + 1] == 0xFF) { /* padding */
-            at++;
-            continue;
-        }
-        const size_t length = (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
-        if (length < 2 || length + 2 > size - at)
-            return 1;
-        if (bytes[at + 1] == 0xE1 && length >= 8 && !memcmp(bytes + at + 4, "Exif\0", 6))
-            return firn_exif_orientation(bytes + at + 10, length - 8);
-        at += 2 + length;
-    }
-    return 1;
-}
-
-/* The library makes 1/2, 1/4 and 1/8 out of the transform itself. */
-static int choose_scale(int shorter, int width, int height)
-{
-    const int side = width < height ? width : height;
-    int scale = 1;
-    while (shorter > 0 && scale < 8 && side / (2 * scale) >= shorter)
-        scale *= 2;
-    return scale;
-}
-
 static int open_jpeg(void *self, const struct firn_source *source, struct firn_image_info *info,
                      struct firn_error *err)
 {
@@ -271,8 +260,8 @@ static int open_jpeg(void *self, const struct firn_source *source, struct firn_i
     info->width = (int)cinfo->image_width;
     info->height = (int)cinfo->image_height;
     cinfo->out_color_space = cinfo->num_components == 4 ? JCS_CMYK : JCS_RGB;
-    info->orientation = orientation(source->bytes, source->size);
-    info->scale = choose_scale(source->shorter, info->width, info->height);
+    info->orientation = firn_jpeg_orientation(source->bytes, source->size);
+    info->scale = firn_jpeg_scale(source->shorter, info->width, info->height);
     cinfo->scale_denom = (unsigned)info->scale;
     const int rc = firn_check_size(info->width, info->height, err);
     return rc ? rc : check_limits(cinfo, err);
@@ -323,6 +312,92 @@ static void skip_rows(struct jpeg_decompress_struct *cinfo, const struct firn_wi
         jpeg_skip_scanlines(cinfo, rows);
 }
 
+#if FIRN_WITH_ENTROPY
+static const void *object_of(const void *address)
+{
+    Dl_info found;
+    return dladdr(address, &found) ? found.dli_fbase : NULL;
+}
+
+/*
+ * The table of modules is no part of what the library promises. Its version and the size of its
+ * structures have been compared by jpeg_create_decompress(); this tells a table of another order.
+ */
+static bool table_fits(struct jpeg *jpeg)
+{
+    const struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    if (!jpeg->fits_known) {
+        const void *library = object_of((const void *)cinfo->mem->alloc_small);
+        jpeg->fits = library && cinfo->entropy &&
+                     object_of((const void *)cinfo->entropy->start_pass) == library &&
+                     object_of((const void *)cinfo->entropy->decode_mcu) == library;
+        jpeg->fits_known = true;
+    }
+    return jpeg->fits;
+}
+
+static boolean on_mcu(j_decompress_ptr cinfo, JBLOCKROW *blocks)
+{
+    struct jpeg *jpeg = cinfo->client_data;
+    struct jpeg_source_mgr *source = cinfo->src;
+    const JDIMENSION x = jpeg->column;
+    if (x < jpeg->first_column || x >= jpeg->end_column)
+        blocks = NULL;
+    jpeg->column = x + 1 < cinfo->MCUs_per_row ? x + 1 : 0;
+    if (!firn_entropy_mcu(&jpeg->entropy, blocks))
+        longjmp(jpeg->escape, 1);
+    source->bytes_in_buffer -= (size_t)(jpeg->entropy.in.next - source->next_input_byte);
+    source->next_input_byte = jpeg->entropy.in.next;
+    return TRUE;
+}
+
+static bool give_table(struct firn_entropy_table *table, const JHUFF_TBL *from)
+{
+    return from && firn_entropy_table(table, from->bits, from->huffval);
+}
+
+static bool give_blocks(struct firn_entropy *e, const struct jpeg_decompress_struct *cinfo)
+{
+    e->n_blocks = cinfo->blocks_in_MCU;
+    for (int i = 0; i < e->n_blocks; i++) {
+        const int member = cinfo->MCU_membership[i];
+        const jpeg_component_info *c = cinfo->cur_comp_info[member];
+        e->block[i].dc = &e->dc_table[c->dc_tbl_no];
+        e->block[i].ac = &e->ac_table[c->ac_tbl_no];
+        e->block[i].component = member;
+        e->block[i].dc_only = c->DCT_scaled_size == 1;
+        if (!give_table(e->block[i].dc, cinfo->dc_huff_tbl_ptrs[c->dc_tbl_no]) ||
+            !give_table(e->block[i].ac, cinfo->ac_huff_tbl_ptrs[c->ac_tbl_no]))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Puts entropy in the place of the library's decoder, which has checked the tables by now. Only
+ * where the one scan is decoded as it is read; collecting several is not what takes the time.
+ */
+static void take_over(struct jpeg *jpeg)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    const JDIMENSION block = (JDIMENSION)(cinfo->min_DCT_scaled_size * cinfo->max_h_samp_factor);
+    if (cinfo->progressive_mode || cinfo->arith_code || jpeg_has_multiple_scans(cinfo) ||
+        !table_fits(jpeg) || !give_blocks(&jpeg->entropy, cinfo))
+        return;
+    firn_entropy_begin(&jpeg->entropy, cinfo->src->next_input_byte, cinfo->src->bytes_in_buffer,
+                       cinfo->restart_interval);
+    jpeg->column = 0;
+    jpeg->first_column = (JDIMENSION)jpeg->x / block;
+    jpeg->end_column = ((JDIMENSION)jpeg->x + cinfo->output_width + block - 1) / block;
+    cinfo->entropy->decode_mcu = on_mcu;
+}
+#else
+static void take_over(struct jpeg *jpeg)
+{
+    (void)jpeg;
+}
+#endif
+
 static int start(void *self, const struct firn_window *window, bool partial,
                  struct firn_error *err)
 {
@@ -338,6 +413,7 @@ static int start(void *self, const struct firn_window *window, bool partial,
         partial && common_sampling(cinfo) && !may_smooth(cinfo) && !cinfo->arith_code;
     if (jpeg->partial) {
         crop_columns(jpeg, window);
+        take_over(jpeg);
         skip_rows(cinfo, window);
     }
     jpeg->stride = (size_t)cinfo->output_width * cinfo->output_components + FIRN_ROW_SLACK;
@@ -346,24 +422,9 @@ static int start(void *self, const struct firn_window *window, bool partial,
     return 0;
 }
 
-static uint8_t paper(int ink, int light)
-{
-    const int t = (255 - ink) * light + 128;
-    const int v = light - (((t >> 8) + t) >> 8);
-    return v < 0 ? 0 : (uint8_t)v;
-}
-
 /* Pillow takes every CMYK JPEG for inverted, as Adobe writes them, and uses no colour profile. */
-static void rgb_from_cmyk(uint8_t *row, size_t pixels)
-{
-    const uint8_t *in = row;
-    for (uint8_t *out = row; pixels--; in += 4, out += 3) {
-        const int c = in[0], m = in[1], y = in[2], k = in[3];
-        out[0] = paper(c, k);
-        out[1] = paper(m, k);
-        out[2] = paper(y, k);
-    }
-}
+static const struct firn_layout cmyk = {
+    .kind = FIRN_PIXEL_CMYK_INV, .bits = 32, .at = {0, 1, 2, 3}};
 
 static int rows(void *self, struct firn_rows *out, struct firn_error *err)
 {
@@ -386,27 +447,8 @@ static int rows(void *self, struct firn_rows *out, struct firn_error *err)
     }
     if (cinfo->out_color_space == JCS_CMYK)
         for (int i = 0; i < out->n; i++)
-            rgb_from_cmyk(line[i], cinfo->output_width);
+            firn_unpack(&cmyk, line[i], 0, (int)cinfo->output_width, line[i]);
     return 0;
-}
-
-/*
- * True when nothing but coded data lies between here and the end marker: whatever that data holds,
- * reading on would at most give warnings.
- */
-static bool end_is_sound(const struct jpeg_decompress_struct *cinfo)
-{
-    const uint8_t *p = cinfo->src->next_input_byte, *end = p + cinfo->src->bytes_in_buffer;
-    int marker = cinfo->unread_marker;
-    while (marker == 0 || (marker >= JPEG_RST0 && marker < JPEG_RST0 + 8)) {
-        p = p < end ? memchr(p, 0xFF, (size_t)(end - p)) : NULL;
-        while (p && p < end && *p == 0xFF)
-            p++;
-        if (!p || p == end)
-            return false;
-        marker = *p++;
-    }
-    return marker == JPEG_EOI;
 }
 
 /*
@@ -422,6 +464,12 @@ static void hide_later_portions(struct jpeg *jpeg)
         source->bytes_in_buffer = left;
 }
 
+static bool end_is_sound(const struct jpeg_decompress_struct *cinfo)
+{
+    return firn_jpeg_ends(cinfo->src->next_input_byte, cinfo->src->bytes_in_buffer,
+                          cinfo->unread_marker);
+}
+
 static int finish(void *self, struct firn_image_info *info, struct firn_error *err)
 {
     struct jpeg *jpeg = self;
@@ -429,8 +477,8 @@ static int finish(void *self, struct firn_image_info *info, struct firn_error *e
     struct firn_rows rest;
     int rc = 0;
     info->warnings = (unsigned)cinfo->err->num_warnings;
-    if (jpeg->partial && (jpeg_has_multiple_scans(cinfo) || end_is_sound(cinfo)))
-        return 0; /* several scans were all read before the first row came out */
+    if (jpeg->partial) /* several scans were all read before the first row came out */
+        return jpeg_has_multiple_scans(cinfo) || end_is_sound(cinfo) ? 0 : -EAGAIN;
     while (!rc && cinfo->output_scanline < cinfo->output_height)
         rc = rows(jpeg, &rest, err);
     if (rc)

@@ -35,10 +35,11 @@ static void unpack_rgb(const struct firn_layout *l, const uint8_t *in, int n, ui
 
 static void unpack_cmyk(const struct firn_layout *l, const uint8_t *in, int n, uint8_t *rgb)
 {
+    const int turn = l->kind == FIRN_PIXEL_CMYK_INV ? 255 : 0;
     for (; n--; in += l->bits / 8, rgb += 3) {
-        const int light = 255 - in[l->at[3]];
+        const int light = 255 - (in[l->at[3]] ^ turn);
         for (int c = 0; c < 3; c++) {
-            const int t = in[l->at[c]] * light + 128;
+            const int t = (in[l->at[c]] ^ turn) * light + 128;
             rgb[c] = clip(light - (((t >> 8) + t) >> 8));
         }
     }
@@ -121,6 +122,7 @@ void firn_unpack(const struct firn_layout *l, const uint8_t *row, int x, int n, 
         unpack_rgb(l, in, n, rgb);
         break;
     case FIRN_PIXEL_CMYK:
+    case FIRN_PIXEL_CMYK_INV:
         unpack_cmyk(l, in, n, rgb);
         break;
     case FIRN_PIXEL_RGBA_PRE:

@@ -11,6 +11,7 @@ enum firn_pixel {
     FIRN_PIXEL_INDEX,    /**< `bits` (1, 2, 4 or 8) of a palette entry, highest bits first */
     FIRN_PIXEL_RGB,      /**< bytes at[0..2] of the pixel */
     FIRN_PIXEL_CMYK,     /**< bytes at[0..3], no profile */
+    FIRN_PIXEL_CMYK_INV, /**< the same, 255 is no ink */
     FIRN_PIXEL_RGBA_PRE, /**< bytes at[0..2], multiplied by byte at[3] */
     FIRN_PIXEL_555,      /**< 16 bits, little-endian, blue lowest */
     FIRN_PIXEL_565,
@@ -30,7 +31,7 @@ struct firn_layout {
     uint8_t (*palette)[3]; /**< [256], of FIRN_PIXEL_INDEX */
 };
 
-/** `n` pixels from pixel `x` of a row on. */
+/** `n` pixels from pixel `x` of a row on; where they take three bytes or more, in place too. */
 void firn_unpack(const struct firn_layout *layout, const uint8_t *row, int x, int n, uint8_t *rgb);
 
 /** Bytes of `n` pixels. */

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * ITU-T T.81, annex F.2.2.
+ *
+ * An entry of `look`, for the next FIRN_ENTROPY_LOOK bits:
+ *
+ *      31 .. 16       15        11 .. 6         5 .. 0
+ *      value or size  is size   coefficients    bits        (0 bits: the code is longer)
+ *
+ * Coefficients count the zeros in front and the value itself; 0 of them end the block. Bits are
+ * those of code and value. Where these do not fit together, the entry has the size of the value,
+ * which is the last of the bits.
+ *
+ * An entry of `leap`, for the next FIRN_ENTROPY_LEAP bits, sums up as many whole symbols as fit:
+ *
+ *      15             14 .. 4           3 .. 0
+ *      ends a block   coefficients      bits                (0 bits: not one fits)
+ */
+#include "image/entropy.h"
+
+#include <string.h>
+
+#define LOOK FIRN_ENTROPY_LOOK
+#define LEAP FIRN_ENTROPY_LEAP
+
+#define IS_SIZE 0x8000u
+#define ENDS 0x8000u
+
+static const uint8_t natural[64] = {
+    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
+    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
+
+/* ---- tables ---- */
+
+/* F.2.2.1: the upper half of the numbers of a size is positive, the lower one negative. */
+static int extend(unsigned v, int size)
+{
+    return v >> (size - 1) ? (int)v : (int)v - (1 << size) + 1;
+}
+
+static unsigned coefficients_of(unsigned symbol)
+{
+    const unsigned run = symbol >> 4, size = symbol & 15;
+    return size || run == 15 ? run + 1 : 0;
+}
+
+/* All entries that begin with `code` of `length` bits. */
+static void fill_look(uint32_t *look, unsigned code, int length, unsigned symbol)
+{
+    const int size = symbol & 15, rest = LOOK - length;
+    const uint32_t head = coefficients_of(symbol) << 6 | (uint32_t)(length + size);
+    for (unsigned i = 0; i < 1u << rest; i++) {
+        uint32_t value = 0;
+        if (size > 0)
+            value = size <= rest ? (uint32_t)extend(i >> (rest - size), size) << 16
+                                 : (uint32_t)size << 16 | IS_SIZE;
+        look[(code << rest) + i] = value | head;
+    }
+}
+
+static uint16_t make_leap(const uint32_t *look, unsigned bits)
+{
+    unsigned used = 0, coefficients = 0;
+    for (;;) {
+        const uint32_t entry = look[(bits << used & ((1u << LEAP) - 1)) >> (LEAP - LOOK)];
+        const unsigned n = entry & 63;
+        if (n == 0 || used + n > LEAP)
+            return (uint16_t)(coefficients << 4 | used);
+        used += n;
+        if ((entry >> 6 & 63) == 0)
+            return (uint16_t)(ENDS | coefficients << 4 | used);
+        coefficients += entry >> 6 & 63;
+    }
+}
+
+static bool overfull(const uint8_t bits[17])
+{
+    unsigned code = 0, n = 0;
+    for (int length = 1; length <= 16; length++) {
+        code = (code << 1) + bits[length];
+        n += bits[length];
+        if (code > 1u << length)
+            return true;
+    }
+    return n > 256;
+}
+
+bool firn_entropy_table(struct firn_entropy_table *t, const uint8_t bits[17], const uint8_t *values)
+{
+    unsigned code = 0;
+    int32_t place = 0;
+    if (overfull(bits))
+        return false;
+    if (t->made && !memcmp(t->bits, bits, sizeof t->bits) &&
+        !memcmp(t->values, values, sizeof t->values))
+        return true;
+    memcpy(t->bits, bits, sizeof t->bits);
+    memcpy(t->values, values, sizeof t->values);
+    memset(t->look, 0, sizeof t->look);
+    for (int length = 1; length <= 16; length++, code <<= 1) {
+        t->first[length] = place - (int32_t)code;
+        for (int i = 0; i < bits[length]; i++, code++, place++)
+            if (length <= LOOK)
+                fill_look(t->look, code, length, values[place]);
+        t->end[length] = (int32_t)(code << (16 - length));
+    }
+    t->made = true;
+    t->leaps = false;
+    return true;
+}
+
+static void add_leaps(struct firn_entropy_table *t)
+{
+    for (unsigned i = 0; i < 1u << LEAP; i++)
+        t->leap[i] = make_leap(t->look, i);
+    t->leaps = true;
+}
+
+/* ---- bits ---- */
+
+static bool has_ff(uint64_t v)
+{
+    return (~v - 0x0101010101010101u) & v & 0x8080808080808080u;
+}
+
+/*
+ * The bits go from function to function as values: one that is reached by a pointer would live in
+ * memory, and every symbol would wait for the store of the one before.
+ */
+typedef struct firn_entropy_bits bits_t;
+
+/* Byte by byte, without the zeros behind 0xFF; zeros for what a marker or the end withholds. */
+static __attribute__((noinline)) bits_t refill_slowly(bits_t b)
+{
+    for (; b.n <= 56; b.n += 8) {
+        uint64_t byte = 0;
+        if (b.next < b.past && *b.next != 0xFF) {
+            byte = *b.next++;
+        } else if (b.past - b.next >= 2 && b.next[1] == 0) {
+            byte = 0xFF;
+            b.next += 2;
+        } else {
+            b.n_false += 8;
+        }
+        b.bits |= byte << (56 - b.n);
+    }
+    return b;
+}
+
+/* At least 56 bits. What lies below the n bits is the beginning of the next byte, or zeros. */
+static inline bits_t refill(bits_t b)
+{
+    uint64_t v;
+    if (b.past - b.next >= 8) {
+        memcpy(&v, b.next, 8);
+        if (!has_ff(v)) {
+            const int n = (63 - b.n) >> 3;
+            b.bits |= __builtin_bswap64(v) >> b.n;
+            b.next += n;
+            b.n += 8 * n;
+            return b;
+        }
+    }
+    return refill_slowly(b);
+}
+
+static inline bits_t drop(bits_t b, int n)
+{
+    b.bits <<= n;
+    b.n -= n;
+    return b;
+}
+
+/* An entry as of `look`, for a code longer than that; 0 for no code at all. */
+static __attribute__((noinline)) uint32_t look_longer(uint64_t bits,
+                                                      const struct firn_entropy_table *t)
+{
+    const int32_t next = (int32_t)(bits >> 48);
+    for (int length = LOOK + 1; length <= 16; length++)
+        if (next < t->end[length]) {
+            const int32_t place = t->first[length] + (next >> (16 - length));
+            const unsigned symbol = t->values[place & 255], size = symbol & 15;
+            return size << 16 | (size ? IS_SIZE : 0) | coefficients_of(symbol) << 6 |
+                   ((unsigned)length + size);
+        }
+    return 0;
+}
+
+static inline uint32_t look(uint64_t bits, const struct firn_entropy_table *t)
+{
+    const uint32_t entry = t->look[bits >> (64 - LOOK)];
+    return entry & 63 ? entry : look_longer(bits, t);
+}
+
+/* ---- blocks ---- */
+
+static inline int value_of(uint64_t bits, uint32_t entry)
+{
+    const int size = (int)(entry >> 16), before = (int)(entry & 63) - size;
+    return entry & IS_SIZE ? extend((unsigned)(bits << before >> (64 - size)), size)
+                           : (int16_t)size;
+}
+
+/* These are false for what is not plainly sound; else `in` is behind the part of the block. */
+static inline bool direct(bits_t *in, const struct firn_entropy_table *t, int *dc)
+{
+    bits_t b = *in;
+    if (b.n < 32) /* a code of 16, a value of 15 */
+        b = refill(b);
+    const uint32_t entry = look(b.bits, t);
+    *dc += value_of(b.bits, entry);
+    *in = drop(b, entry & 63);
+    return (entry & 63) && *dc >= INT16_MIN && *dc <= INT16_MAX;
+}
+
+static inline bool alternating(bits_t *in, const struct firn_entropy_table *t, int16_t *block)
+{
+    bits_t b = *in;
+    unsigned k = 1;
+    while (k < 64) {
+        if (b.n < 32)
+            b = refill(b);
+        const uint32_t entry = look(b.bits, t);
+        const unsigned n = entry >> 6 & 63;
+        const int value = value_of(b.bits, entry);
+        b = drop(b, entry & 63);
+        k += n;
+        if (k > 64 || (entry & 63) == 0)
+            return false;
+        if (n == 0)
+            break;
+        block[natural[k - 1]] = (int16_t)value;
+    }
+    *in = b;
+    return true;
+}
+
+static inline bool pass_over(bits_t *in, const struct firn_entropy_table *t)
+{
+    bits_t b = *in;
+    unsigned k = 1;
+    while (k < 64) {
+        if (b.n < 32)
+            b = refill(b);
+        const unsigned leap = t->leap[b.bits >> (64 - LEAP)], all = leap >> 4 & 0x7FF;
+        if ((leap & 15) && k + all < 64 + !(leap & ENDS)) {
+            b = drop(b, leap & 15);
+            k += all;
+            if (leap & ENDS)
+                break;
+            continue;
+        }
+        const uint32_t entry = look(b.bits, t);
+        const unsigned n = entry >> 6 & 63;
+        b = drop(b, entry & 63);
+        k += n;
+        if (k > 64 || (entry & 63) == 0)
+            return false;
+        if (n == 0)
+            break;
+    }
+    *in = b;
+    return true;
+}
+
+/* ---- the scan ---- */
+
+static void restart(struct firn_entropy *e)
+{
+    e->in.bits = 0;
+    e->in.n = e->in.n_false = 0;
+    memset(e->dc, 0, sizeof e->dc);
+    e->to_restart = e->restart_interval;
+}
+
+/* The expected marker, with nothing but the filling of a byte in front. */
+static bool pass_restart(struct firn_entropy *e)
+{
+    bits_t b = e->in;
+    if (b.n < 56)
+        b = refill(b);
+    if (b.n - b.n_false >= 8 || b.past - b.next < 2 || b.next[0] != 0xFF ||
+        b.next[1] != 0xD0 + e->restart)
+        return false;
+    e->in.next = b.next + 2;
+    e->restart = (e->restart + 1) % 8;
+    restart(e);
+    return true;
+}
+
+void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t size,
+                        unsigned interval)
+{
+    e->in.next = bytes;
+    e->in.past = bytes + size;
+    e->restart_interval = interval;
+    e->restart = 0;
+    restart(e);
+    for (int i = 0; i < e->n_blocks; i++)
+        if (!e->block[i].ac->leaps)
+            add_leaps(e->block[i].ac);
+}
+
+bool firn_entropy_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
+{
+    if (e->restart_interval && e->to_restart-- == 0) {
+        if (!pass_restart(e))
+            return false;
+        e->to_restart--;
+    }
+    bits_t b = e->in;
+    for (int i = 0; i < e->n_blocks; i++) {
+        int *dc = &e->dc[e->block[i].component];
+        if (!direct(&b, e->block[i].dc, dc))
+            return false;
+        if (blocks)
+            (*blocks[i])[0] = (int16_t)*dc;
+        if (!(blocks && !e->block[i].dc_only ? alternating(&b, e->block[i].ac, *blocks[i])
+                                             : pass_over(&b, e->block[i].ac)))
+            return false;
+    }
+    e->in = b;
+    return b.n >= b.n_false;
+}
