@@ -99,6 +99,7 @@ static void configure(struct firn_line *l, const struct firn_recipe *recipe,
     l->infer = (struct firn_infer_config){
         .in = r[FIRN_INFER], .out = r[FIRN_SINK], .board = board, .trunk = recipe->trunk,
         .batch = l->progress.batch, .views = firn_views_count(&recipe->spec.views),
+        .workers = l->progress.threads,
         .crop_bytes = firn_crop_bytes(&recipe->spec)};
     l->sink = (struct firn_sink_config){
         .in = r[FIRN_SINK], .out = r[FIRN_SCAN], .board = board, .writer = writer,

@@ -23,6 +23,7 @@
 #define FAKE_CROP 4
 #define FAKE_DIM 8
 #define FAKE_RECORDS 4096
+#define FAKE_BATCHES 8
 
 /** What the fakes shall do wrong: the n-th call, counted down; 0 is never. */
 static struct {
@@ -133,6 +134,7 @@ struct firn_trunk {
 struct firn_trunk_worker {
     int max_batch;
     unsigned long long random;
+    int batch[FAKE_BATCHES], batches; /* the first ones */
 };
 
 int firn_trunk_create(struct firn_trunk **out, const struct firn_model *model, int crop,
@@ -166,6 +168,9 @@ void firn_trunk_fingerprint(const struct firn_trunk *trunk, struct firn_fingerpr
     strcpy(fp->part[FIRN_PART_NUMERIC], "algorithm=fake");
 }
 
+/* Made last; for tests that make one. */
+static struct firn_trunk_worker *fake_last_worker;
+
 int firn_trunk_worker_create(struct firn_trunk_worker **out, const struct firn_trunk *trunk,
                              int max_batch, struct firn_error *err)
 {
@@ -173,7 +178,7 @@ int firn_trunk_worker_create(struct firn_trunk_worker **out, const struct firn_t
     *out = NULL;
     if (fake_fails(&fail_at.worker))
         return firn_fail_nomem(err, "a fake");
-    *out = calloc(1, sizeof **out);
+    *out = fake_last_worker = calloc(1, sizeof **out);
     (*out)->max_batch = max_batch;
     return 0;
 }
@@ -193,6 +198,8 @@ void firn_trunk_run(struct firn_trunk_worker *worker, const uint8_t *const *crop
                     float *features)
 {
     CHECK(n >= 1 && n <= worker->max_batch, "(%d of %d)", n, worker->max_batch);
+    if (worker->batches < FAKE_BATCHES)
+        worker->batch[worker->batches++] = n;
     for (int i = 0; i < n; i++)
         for (int k = 0; k < FAKE_DIM; k++)
             features[i * FAKE_DIM + k] =

@@ -13,6 +13,8 @@
 
 #include "fakes.h"
 #include "firn/extract.h"
+#include "pipeline/infer.h"
+#include "pipeline/item.h"
 #include "test_pipeline.h"
 
 #define FILES 300
@@ -396,6 +398,31 @@ static void test_uring_refused(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* Photographs that wait when no more will come: a worker leaves the others their part. */
+static void test_last_batches(void)
+{
+    static const int expected[] = {8, 6, 3, 2, 1};
+    enum { ITEMS = 20 };
+    struct firn_board board = {0};
+    struct firn_slab slab;
+    struct firn_ring *in = firn_ring_create(ITEMS, 1), *out = firn_ring_create(ITEMS, 1);
+    const struct firn_infer_config config = {.in = in, .out = out, .board = &board, .batch = 8,
+                                             .views = 1, .workers = 2, .crop_bytes = 48};
+    void *worker;
+    CHECK_INT(firn_slab_create(&slab, ITEMS, 1, FAKE_CROP, FAKE_DIM, NULL), 0);
+    firn_slab_fill(&slab, in);
+    firn_ring_close(in);
+    CHECK_INT(firn_infer_stage.start(&worker, &config, NULL), 0);
+    CHECK_INT(firn_infer_stage.run(worker, NULL), 0);
+    CHECK_INT(firn_ring_count(out), ITEMS);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        CHECK_INT(fake_last_worker->batch[i], expected[i]);
+    firn_infer_stage.stop(worker);
+    firn_ring_destroy(in);
+    firn_ring_destroy(out);
+    firn_slab_destroy(&slab);
+}
+
 int main(int argc, char **argv)
 {
     tree_create();
@@ -418,6 +445,7 @@ int main(int argc, char **argv)
     test_refused();
     test_list();
     test_copies();
+    test_last_batches();
     tree_remove();
     CHECK_DONE();
 }

@@ -177,7 +177,7 @@ static inline void *try_pop(struct firn_ring *ring)
     return object;
 }
 
-static bool closed(struct firn_ring *ring)
+bool firn_ring_closed(struct firn_ring *ring)
 {
     return atomic_load_explicit(&ring->open, memory_order_seq_cst) == 0;
 }
@@ -205,7 +205,7 @@ void firn_ring_destroy(struct firn_ring *ring)
 
 void firn_ring_push(struct firn_ring *ring, void *object)
 {
-    assert(object && !closed(ring));
+    assert(object && !firn_ring_closed(ring));
     for (int i = 0; i < SPINS; i++) {
         if (try_push(ring, object))
             return;
@@ -228,7 +228,7 @@ void *firn_ring_try_pop(struct firn_ring *ring)
 static void *look(struct firn_ring *ring, bool *over)
 {
     void *object = try_pop(ring);
-    if (!object && closed(ring)) {
+    if (!object && firn_ring_closed(ring)) {
         object = try_pop(ring);
         *over = !object;
     }
@@ -270,8 +270,8 @@ void firn_ring_close(struct firn_ring *ring)
 bool firn_ring_drained(struct firn_ring *ring)
 {
     /* After the last close tail stands still, so the order of these loads matters. */
-    return closed(ring) && atomic_load_explicit(&ring->head, memory_order_acquire) ==
-                               atomic_load_explicit(&ring->tail, memory_order_acquire);
+    return firn_ring_closed(ring) && atomic_load_explicit(&ring->head, memory_order_acquire) ==
+                                         atomic_load_explicit(&ring->tail, memory_order_acquire);
 }
 
 size_t firn_ring_count(struct firn_ring *ring)

@@ -40,6 +40,9 @@ void *firn_ring_pop_until(struct firn_ring *ring, int64_t deadline_ns);
 /** One producer is done. When the last one closes, the waiting consumers wake up. */
 void firn_ring_close(struct firn_ring *ring);
 
+/** True when every producer has closed: firn_ring_count() is all that is left. */
+bool firn_ring_closed(struct firn_ring *ring);
+
 /** True when every producer has closed and nothing is left. */
 bool firn_ring_drained(struct firn_ring *ring);
 

@@ -78,6 +78,20 @@ static void take(struct worker *w, struct firn_item *item)
         firn_ring_push(w->config->out, item);
 }
 
+/*
+ * How many items the batch takes. When no more will come, each batch takes one worker's part of
+ * what is left, so that all workers end with small batches at about the same time: a last full one
+ * would keep one of them busy for a tenth of a second in which the others have nothing to do.
+ */
+static int wanted(const struct worker *w)
+{
+    if (!firn_ring_closed(w->config->in))
+        return w->most;
+    size_t left = (size_t)w->n + firn_ring_count(w->config->in);
+    size_t workers = (size_t)w->config->workers, part = (left + workers - 1) / workers;
+    return part < (size_t)w->most ? (int)part : w->most;
+}
+
 /* False when there is nothing more and never will be. */
 static bool collect(struct worker *w)
 {
@@ -89,7 +103,7 @@ static bool collect(struct worker *w)
         take(w, item);
     }
     int64_t deadline = firn_now_ns() + PATIENCE_NS;
-    while (w->n < w->most &&
+    while (w->n < wanted(w) &&
            (item = firn_ring_pop_until(w->config->in, deadline)))
         take(w, item);
     return true;

@@ -13,8 +13,9 @@ struct firn_infer_config {
     struct firn_ring *out; /**< items with features, and those that need none */
     struct firn_board *board;
     const struct firn_trunk *trunk;
-    int batch; /**< crops at once, at most */
-    int views; /**< crops and features of an item */
+    int batch;         /**< crops at once, at most */
+    int views;         /**< crops and features of an item */
+    int workers;       /**< that share the last items */
     size_t crop_bytes; /**< of one crop */
 };
 
