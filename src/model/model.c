@@ -39,7 +39,6 @@ static void describe(struct firn_model *model)
     info->dim = w->net.dim;
     info->convolutions = info->batchnorms = w->net.n_conv;
     info->parameters = w->parameters;
-    firn_network_hash(w, info->trunk_hash, info->batchnorm_hash);
 }
 
 /** FAMILY[:SEED] of an untrained spec. */
@@ -78,12 +77,26 @@ static int open_untrained(struct firn_model *model, struct firn_error *err)
     if (rc)
         return rc;
     firn_untrained_fill(&model->network, model->seed);
+    firn_network_hash(&model->network, model->info.trunk_hash, model->info.batchnorm_hash);
     model->info.format = "untrained";
     model->info.preset = "IMAGENET1K_V1";
     model->info.resize = 256;
     model->info.crop = 224;
     model->info.untrained = true;
     return 0;
+}
+
+/* Reads the numbers and hashes them meanwhile. */
+static int load_numbers(struct firn_model *model, struct firn_weights *weights,
+                        struct firn_error *err)
+{
+    struct firn_network_hasher *hasher;
+    int rc = firn_network_hasher_create(&hasher, err);
+    if (rc)
+        return rc;
+    rc = firn_load_parameters(weights, &model->network, hasher, err);
+    firn_network_hasher_finish(hasher, model->info.trunk_hash, model->info.batchnorm_hash);
+    return rc;
 }
 
 static int load(struct firn_model *model, struct firn_weights *weights, struct firn_error *err)
@@ -94,7 +107,7 @@ static int load(struct firn_model *model, struct firn_weights *weights, struct f
     if (rc == 0)
         rc = firn_network_alloc(network, err);
     if (rc == 0)
-        rc = firn_load_parameters(weights, network, err);
+        rc = load_numbers(model, weights, err);
     if (rc)
         return rc;
     struct firn_model_info *info = &model->info;

@@ -12,4 +12,13 @@
  */
 void firn_network_hash(const struct firn_network *network, char trunk[65], char batchnorm[65]);
 
+/** The same beside the reading of the tensors, on a thread of its own if that can be had. */
+struct firn_network_hasher;
+int firn_network_hasher_create(struct firn_network_hasher **out, struct firn_error *err);
+/** `param` is the next in canonical order, and stays as it is until the end. */
+void firn_network_hasher_add(struct firn_network_hasher *hasher, struct firn_param *param);
+/** Waits until all is hashed, and frees the hasher. */
+void firn_network_hasher_finish(struct firn_network_hasher *hasher, char trunk[65],
+                                char batchnorm[65]);
+
 #endif

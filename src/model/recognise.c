@@ -230,14 +230,16 @@ int firn_recognise(const struct firn_weights *w, struct firn_network *network,
 }
 
 int firn_load_parameters(struct firn_weights *w, struct firn_network *network,
-                         struct firn_error *err)
+                         struct firn_network_hasher *hasher, struct firn_error *err)
 {
     int rc = 0;
     for (int i = 0; rc == 0 && i < network->n_param; i++) {
-        const struct firn_param *p = &network->param[i];
+        struct firn_param *p = &network->param[i];
         rc = firn_tensor_read(w, p->source, p->data, err);
         if (rc == 0)
             rc = firn_param_check(p, w->file.path, err);
+        if (rc == 0)
+            firn_network_hasher_add(hasher, p);
     }
     return rc;
 }

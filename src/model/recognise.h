@@ -4,6 +4,7 @@
 #define FIRN_SRC_MODEL_RECOGNISE_H
 
 #include "model/family.h"
+#include "model/model_hash.h"
 #include "model/weights.h"
 
 /** What else was found on the way. */
@@ -23,10 +24,10 @@ int firn_recognise(const struct firn_weights *weights, struct firn_network *netw
                    struct firn_recognised *found, struct firn_error *err);
 
 /**
- * Reads every parameter of a recognised network whose memory is allocated, and refuses numbers
- * that are not finite and variances below zero.
+ * Reads every parameter of a recognised network whose memory is allocated, refuses numbers that
+ * are not finite and variances below zero, and adds the others to `hasher`.
  */
 int firn_load_parameters(struct firn_weights *weights, struct firn_network *network,
-                         struct firn_error *err);
+                         struct firn_network_hasher *hasher, struct firn_error *err);
 
 #endif
