@@ -15,6 +15,9 @@
  */
 void *firn_alloc(size_t count, size_t size);
 
+/** As firn_alloc(), but what it holds is arbitrary: for large blocks that are filled at once. */
+void *firn_alloc_raw(size_t count, size_t size);
+
 /** Frees what firn_alloc() gave; NULL is fine. */
 void firn_free(void *p);
 

@@ -150,7 +150,7 @@ int firn_network_alloc(struct firn_network *w, struct firn_error *err)
     size_t total = 0;
     for (int i = 0; i < w->n_param; i++)
         total += (w->param[i].count + line - 1) / line * line;
-    w->numbers = firn_alloc(total, sizeof(float));
+    w->numbers = firn_alloc_raw(total, sizeof(float));
     if (!w->numbers)
         return firn_fail_nomem(err, "the network's weights");
     size_t at = 0;

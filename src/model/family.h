@@ -59,7 +59,7 @@ struct firn_network {
 /** Lays `family` out: names, shapes, blocks. Allocates nothing; data pointers are NULL. */
 void firn_network_init(struct firn_network *network, const struct firn_family *family);
 
-/** Gives every parameter its place in one zeroed block, each on its own cache line. */
+/** Gives every parameter its place in one block, each on its own cache line. */
 int firn_network_alloc(struct firn_network *network, struct firn_error *err);
 
 /**

@@ -132,7 +132,7 @@ int firn_conv_create_gemm(struct firn_conv_op **out, const struct firn_conv_shap
     g->kernels = kernels;
     g->rows = block_rows(g->k);
     g->in_place = shape->kernel == 1 && shape->stride == 1 && shape->pad == 0;
-    g->panels = firn_alloc((size_t)g->k * shape->cout, sizeof(float));
+    g->panels = firn_alloc_raw((size_t)g->k * shape->cout, sizeof(float));
     g->bias = firn_alloc(shape->cout, sizeof(float));
     if (!g->panels || !g->bias) {
         destroy(&g->op);

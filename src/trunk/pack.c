@@ -31,7 +31,7 @@ static int pack_layer(struct packing *p, int i, float *weight, float *bias)
 static void *pack_layers(void *arg)
 {
     struct packing *p = arg;
-    float *weight = firn_alloc(p->weights, sizeof(float));
+    float *weight = firn_alloc_raw(p->weights, sizeof(float));
     float *bias = firn_alloc(p->plan->dim, sizeof(float));
     int i, status = weight && bias ? 0 : -FIRN_NOMEM;
     while (!status && (i = atomic_fetch_sub(&p->next, 1)) >= 0)

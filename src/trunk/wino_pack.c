@@ -87,7 +87,7 @@ static int pack_compact(struct wino_op *w, const float *weight)
     size_t step = taps_of_panel(w);
     int cout = w->op.shape.cout;
     w->columns = cout < COMPACT_COLUMNS ? cout : COMPACT_COLUMNS;
-    w->taps = firn_alloc(step * (cout / FIRN_PANEL), sizeof(float));
+    w->taps = firn_alloc_raw(step * (cout / FIRN_PANEL), sizeof(float));
     for (int i = 0; w->taps && i < cout / FIRN_PANEL; i++)
         lay_side_by_side(weight + i * step, step / FIRN_PANEL, w->taps + i * step);
     return w->taps ? 0 : -FIRN_NOMEM;
@@ -97,9 +97,9 @@ static int pack_all(struct wino_op *w, const float *weight)
 {
     size_t step = taps_of_panel(w);
     int cout = w->op.shape.cout;
-    float *taps = firn_alloc(step, sizeof(float)), *panel[MAX_POINTS];
+    float *taps = firn_alloc_raw(step, sizeof(float)), *panel[MAX_POINTS];
     w->columns = cout;
-    w->weights = firn_alloc(all_planes(w, cout), sizeof(float));
+    w->weights = firn_alloc_raw(all_planes(w, cout), sizeof(float));
     for (int i = 0; taps && w->weights && i < cout / FIRN_PANEL; i++) {
         float *base = w->weights;
         for (int p = 0; p < w->points * w->points; p++) {
