@@ -46,6 +46,10 @@ int firn_thread_start(pthread_t *thread, const char *name, void *(*run)(void *),
     return fake_fails(&fail_at.thread) ? -11 : -pthread_create(thread, NULL, run, arg);
 }
 
+void firn_thread_patient(void)
+{
+}
+
 static int64_t fake_clock(clockid_t clock)
 {
     struct timespec t;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -21,6 +22,13 @@ int firn_thread_start(pthread_t *thread, const char *name, void *(*run)(void *),
     snprintf(shown, sizeof shown, "%s", name);
     pthread_setname_np(*thread, shown); /* a thread without its name still works */
     return 0;
+}
+
+void firn_thread_patient(void)
+{
+    const struct sched_param none = {0};
+    if (sched_getscheduler(0) == SCHED_OTHER) /* else somebody has chosen: chrt, firn watch */
+        sched_setscheduler(0, SCHED_BATCH, &none); /* a refusal costs a little speed only */
 }
 
 static int64_t read_clock(clockid_t clock)

@@ -12,6 +12,12 @@
  */
 int firn_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg);
 
+/**
+ * The calling thread is part of a long computation: when it wakes up, the kernel shall let another
+ * one go on for some milliseconds, rather than push what that works on out of the core's cache.
+ */
+void firn_thread_patient(void);
+
 /** CLOCK_MONOTONIC in nanoseconds. */
 int64_t firn_now_ns(void);
 

@@ -125,6 +125,7 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
     struct firn_error err = {0};
+    firn_thread_patient();
     int status = w->plan->type->run(w->state, &err);
     if (status) {
         fail(w->machine, status, &err);
