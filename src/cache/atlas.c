@@ -135,6 +135,9 @@ void firn_atlas_forget(struct firn_atlas *a)
 {
     for (size_t k = 0; a->leaf && k < a->head.n[FIRN_TABLE_LEAF]; k++)
         free(atomic_exchange_explicit(a->leaf + k, NULL, memory_order_relaxed));
+    for (int i = 0; i < FIRN_TABLES; i++)
+        if (i != FIRN_TABLE_HOLE && i != FIRN_TABLE_START) /* these are to stay: atlas_open.c */
+            firn_table_forget(a->table + i);
 }
 
 /* ---- numbers ---- */

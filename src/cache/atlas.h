@@ -99,7 +99,7 @@ bool firn_atlas_is_bad(const struct firn_atlas *atlas);
 
 /** The entry of a photograph; lives until firn_atlas_forget(). */
 const struct firn_entry *firn_atlas_entry(const struct firn_atlas *atlas, size_t photo);
-/** Frees what entries were decoded. No other thread may be at it. */
+/** Frees what was read since it was opened. No other thread may be at it. */
 void firn_atlas_forget(struct firn_atlas *atlas);
 /** One leaf for the caller alone: photographs k * FIRN_LEAF and on; free() it. */
 struct firn_leaf *firn_atlas_leaf(const struct firn_atlas *atlas, size_t k);

@@ -13,11 +13,16 @@ int firn_table_init(struct firn_table *t, int fd, uint64_t cache, uint64_t id, u
     return t->page ? 0 : -1;
 }
 
-void firn_table_fini(struct firn_table *t)
+void firn_table_forget(struct firn_table *t)
 {
     size_t pages = t->page ? firn_table_pages(t->n, t->width) : 0;
     for (size_t i = 0; i < pages; i++)
-        free(atomic_load_explicit(t->page + i, memory_order_relaxed));
+        free(atomic_exchange_explicit(t->page + i, NULL, memory_order_relaxed));
+}
+
+void firn_table_fini(struct firn_table *t)
+{
+    firn_table_forget(t);
     free(t->page);
     t->page = NULL;
 }

@@ -39,6 +39,9 @@ int firn_table_init(struct firn_table *table, int fd, uint64_t cache, uint64_t i
                     uint32_t width, size_t n);
 void firn_table_fini(struct firn_table *table);
 
+/** Frees what pages were read. No other thread may be at it. */
+void firn_table_forget(struct firn_table *table);
+
 /** Record i (below n), or NULL: its page is damaged or cannot be read. Any thread may ask. */
 const uint8_t *firn_table_at(const struct firn_table *table, size_t i);
 
