@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Reads back what `firn export` and --json write: check_export.py FIRN SAMPLES [ZIP_DUMP]."""
+"""Reads back what `firn export` and --json write: check_export.py FIRN SAMPLES ZIP_DUMP
+MAKE_CACHE [plain]. "plain": built without sanitizers, so that memory can be counted."""
 import csv
+import fnmatch
 import json
 import os
 import shutil
@@ -96,14 +98,78 @@ t.run("export", t.dir / "none", "-o", t.dir / "none.npz")
 none = numpy.load(t.dir / "none.npz", allow_pickle=False)
 t.check(none["features"].shape == (0, 512) and none["paths"].shape == (0,), none["features"].shape)
 
-if len(sys.argv) > 3:  # a zip writer told to use zip64 for everything
-    subprocess.run([sys.argv[3], t.dir / "big.zip"], check=True)
-    with zipfile.ZipFile(t.dir / "big.zip") as big:
-        t.check(big.testzip() is None, "CRCs of the zip64 archive")
-        t.check([(i.filename, i.file_size) for i in big.infolist()] ==
-                [("one", 100003), ("two", 0), ("three", 5)], big.infolist())
-        t.check(big.read("three") == b"three" and big.read("one") == bytes(
-            (i * 7) & 0xFF for i in range(100003)), "contents of the zip64 archive")
+# A zip writer told to use zip64 for everything.
+subprocess.run([sys.argv[3], t.dir / "big.zip"], check=True)
+with zipfile.ZipFile(t.dir / "big.zip") as big:
+    t.check(big.testzip() is None, "CRCs of the zip64 archive")
+    t.check([(i.filename, i.file_size) for i in big.infolist()] ==
+            [("one", 100003), ("two", 0), ("three", 5)], big.infolist())
+    t.check(big.read("three") == b"three" and big.read("one") == bytes(
+        (i * 7) & 0xFF for i in range(100003)), "contents of the zip64 archive")
+
+
+def made_up(rows):
+    subprocess.run([sys.argv[4], t.dir / str(rows), str(rows), "3", "12", "1"], check=True)
+    return t.dir / str(rows)
+
+
+# A process begins with the memory of the one that starts it, so that has to be a small one.
+SMALL_PARENT = """if True:
+    import resource, subprocess, sys
+    status = subprocess.call(sys.argv[1:])
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    sys.exit(status)"""
+
+
+def arrays(*args):
+    """What an export holds, and the memory that it took, in kB."""
+    done = subprocess.run([sys.executable, "-ISc", SMALL_PARENT, t.firn, "export", "-q",
+                           *map(str, args), "-o", t.dir / "some.npz"], stdout=subprocess.PIPE)
+    t.check(done.returncode == 0, args)
+    with numpy.load(t.dir / "some.npz") as file:
+        return dict(file), int(done.stdout)
+
+
+def check_selected(conditions, mask):
+    some, _ = arrays(made, *[x for c in conditions for x in ("--select", c)])
+    t.check(0 < mask.sum() < len(mask), f"{conditions} is a condition")
+    for name in ("features", "labels", "paths"):
+        t.check((some[name] == every[name][mask]).all() and len(some[name]) == mask.sum(),
+                f"{conditions}: {name}")
+    t.check((some["classes"] == every["classes"]).all(), f"{conditions}: classes")
+
+
+# Conditions: of each kind one has to hold.
+made = made_up(50000)
+every, memory = arrays(made)
+ends = numpy.array([fnmatch.fnmatchcase(p, "*-*[17]3.jpg") for p in every["paths"]])
+check_selected(["label=3"], every["labels"] == 3)
+check_selected(["label=11", "label=0"], numpy.isin(every["labels"], (0, 11)))
+check_selected(["class=class-000[25]"], numpy.isin(every["labels"], (2, 5)))
+check_selected(["path=*-*[17]3.jpg", "state=done"], ends)
+check_selected(["path=/made-up/class-0004/*"], every["labels"] == 4)
+check_selected(["path=class-0004/*", "path=*-*[17]3.jpg", "label=4", "label=7"],
+               ends & (every["labels"] == 7) | (every["labels"] == 4))
+
+# What is gone, of several views all or one.
+photo = photos / "circle" / "circle-02.jpg"
+t.run("extract", *SMALL, "--views", "flip", "-o", t.dir / "flip", photos, expect=1)
+before, _ = arrays(t.dir / "flip")
+photo.rename(t.dir / "elsewhere.jpg")
+t.run("extract", *SMALL, "--views", "flip", "-o", t.dir / "flip", photos, expect=1)
+gone, _ = arrays(t.dir / "flip", "--select", "state=gone")
+at = before["paths"] == str(photo)
+t.check(gone["paths"].tolist() == [str(photo)] * 2 and gone["views"].tolist() == [0, 1], gone)
+t.check(gone["features"].tobytes() == before["features"][at].tobytes(), "features of the gone")
+both, _ = arrays(t.dir / "flip", "--select", "state=gone", "--select", "state=done", "--view", "1")
+t.check(both["paths"].tolist() == before["paths"][1::2].tolist(), "gone and done in order")
+t.check(both["features"].tobytes() == before["features"][1::2].tobytes(), "one view of them")
+(t.dir / "elsewhere.jpg").rename(photo)
+
+if sys.argv[5:] == ["plain"]:
+    more, need_more = arrays(made_up(200000))
+    t.check(len(more["labels"]) == 200000 and need_more < memory + 4000,
+            f"memory: {memory} kB for 50,000 photographs, {need_more} kB for 200,000")
 try:
     import torchvision
     folder = torchvision.datasets.ImageFolder

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct sink {
-    const struct firn_export *e;
+    struct firn_export_walk walk;
     struct firn_output *out;
     bool no_memory;
 };
@@ -33,26 +33,26 @@ static void put_quoted(struct firn_output *out, const char *text)
     put(out, "\"");
 }
 
-static void put_rows(void *user, size_t first, const float *features, size_t n)
+static void put_rows(void *user, const float *features, size_t n)
 {
     struct sink *s = user;
-    struct firn_photo photo;
+    const struct firn_export *e = s->walk.e;
+    const struct firn_photo *photo = &s->walk.photo;
     char text[32];
-    for (size_t i = 0; i < n; i++) {
-        int view = firn_export_photo(s->e, first + i, &photo);
-        char *path = firn_photo_path(&photo);
+    for (size_t i = 0; i < n && firn_export_next(&s->walk); i++) {
+        char *path = firn_photo_path(photo);
         s->no_memory = s->no_memory || !path;
         put_quoted(s->out, path ? path : "");
         free(path);
         put(s->out, ",");
-        put_quoted(s->out, photo.class_name ? photo.class_name : "");
-        snprintf(text, sizeof(text), ",%d", photo.label);
+        put_quoted(s->out, photo->class_name ? photo->class_name : "");
+        snprintf(text, sizeof(text), ",%d", photo->label);
         put(s->out, text);
-        if (s->e->views > 1) {
-            snprintf(text, sizeof(text), ",%d", view);
+        if (e->views > 1) {
+            snprintf(text, sizeof(text), ",%d", s->walk.view);
             put(s->out, text);
         }
-        for (int k = 0; k < s->e->dim; k++) {
+        for (int k = 0; k < e->dim; k++) {
             snprintf(text, sizeof(text), ",%.9g", (double)*features++);
             put(s->out, text);
         }
@@ -62,7 +62,7 @@ static void put_rows(void *user, size_t first, const float *features, size_t n)
 
 int firn_export_csv(const struct firn_export *e, struct firn_output *out, struct firn_error *err)
 {
-    struct sink sink = {e, out, false};
+    struct sink sink = {{.e = e}, out, false};
     char text[32];
     put(out, e->views > 1 ? "path,class,label,view" : "path,class,label");
     for (int k = 0; k < e->dim; k++) {

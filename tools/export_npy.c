@@ -10,10 +10,9 @@ struct sink {
     int dim;
 };
 
-static void put_rows(void *user, size_t first, const float *features, size_t n)
+static void put_rows(void *user, const float *features, size_t n)
 {
     struct sink *s = user;
-    (void)first;
     firn_output_write(s->out, features, n * (size_t)s->dim * sizeof(*features));
 }
 

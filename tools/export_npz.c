@@ -13,10 +13,9 @@ struct sink {
     int dim;
 };
 
-static void put_rows(void *user, size_t first, const float *features, size_t n)
+static void put_rows(void *user, const float *features, size_t n)
 {
     struct sink *s = user;
-    (void)first;
     firn_zip_write(&s->zip, features, n * (size_t)s->dim * sizeof(*features));
 }
 
@@ -28,15 +27,14 @@ static void put_numbers(void *user, const int64_t *numbers, size_t n)
 
 static int put_paths(const struct firn_export *e, struct sink *s, const char *shape)
 {
-    struct firn_photo photo;
     size_t width = 1; /* as numpy does for empty strings */
     for (int writing = 0; writing < 2; writing++) {
         if (writing) {
             firn_npy_begin_texts(&s->zip, "paths.npy", shape, e->n, width);
         }
-        for (size_t i = 0; i < e->n; i++) {
-            firn_export_photo(e, i, &photo);
-            char *path = firn_photo_path(&photo);
+        struct firn_export_walk walk = {.e = e};
+        while (firn_export_next(&walk)) {
+            char *path = firn_photo_path(&walk.photo);
             if (!path) {
                 return -1;
             }

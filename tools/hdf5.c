@@ -183,7 +183,7 @@ static void begin(struct column *c, hid_t file, const char *name, hid_t type, si
 static void append(struct column *c, const void *values, size_t n)
 {
     hsize_t start[2] = {c->at, 0}, count[2] = {n, c->width};
-    if (c->failed) {
+    if (c->failed || n == 0) {
         return;
     }
     hid_t there = H5Dget_space(c->set), here = H5Screate_simple(c->rank, count, NULL);
@@ -200,9 +200,8 @@ static int end(struct column *c)
     return H5Dclose(c->set) < 0 || c->failed ? -1 : 0;
 }
 
-static void put_rows(void *user, size_t first, const float *features, size_t n)
+static void put_rows(void *user, const float *features, size_t n)
 {
-    (void)first;
     append(user, features, n);
 }
 
@@ -230,16 +229,16 @@ static hid_t text_type(void)
 
 static int put_paths(const struct firn_export *e, hid_t file, hid_t type)
 {
-    struct firn_photo photo;
+    struct firn_export_walk walk = {.e = e};
     struct column c;
     char *path[TEXTS];
+    bool more = true;
     begin(&c, file, "paths", type, e->n, 0);
-    for (size_t i = 0; i < e->n && !c.failed; i += TEXTS) {
-        size_t n = e->n - i < TEXTS ? e->n - i : TEXTS;
-        for (size_t k = 0; k < n; k++) {
-            firn_export_photo(e, i + k, &photo);
-            path[k] = firn_photo_path(&photo);
-            c.failed = c.failed || !path[k];
+    while (more && !c.failed) {
+        size_t n = 0;
+        while (n < TEXTS && (more = firn_export_next(&walk))) {
+            path[n] = firn_photo_path(&walk.photo);
+            c.failed = c.failed || !path[n++];
         }
         append(&c, path, n);
         for (size_t k = 0; k < n; k++) {

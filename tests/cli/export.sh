@@ -16,9 +16,29 @@ cp out.npz before.npz
 quiet firn export -q cache -o out.npz
 cmp out.npz before.npz && echo "the same"
 ls
-# A part of it.
-try firn export cache -o part.csv --class 'ri*'
-cut -d, -f1-3 part.csv | sed 's|^.*/photos/||'
-try firn export cache -o part.csv --path '*-01.jpg'
-cut -d, -f1-3 part.csv | sed 's|^.*/photos/||'
-try firn export cache -o part.csv --class nothing
+# A part of it: of each kind of condition one has to hold.
+part()
+{
+    rm -f part.csv
+    try firn export -q cache -o part.csv "$@"
+    [ ! -f part.csv ] || cut -d, -f1-3 part.csv | sed '1d; s|^.*/photos/||'
+}
+part --select 'class=ri*'
+part --select 'path=*-01.jpg' --select label=0 --select label=3
+part --select 'path=*/photos/ring/*' --select label=1
+part --select label=2 --select class=square
+part --select state=done --select label=-1
+part --select class=nothing
+part --select state=gone
+part --select state=corrupt
+part --select label=1x
+part --select label=-2
+part --select label=
+part --select ring
+part --select Label=1
+# A photograph that is gone has a feature as long as the cache keeps it.
+rm photos/ring/ring-01.jpg
+extract -o cache photos 2>/dev/null
+part --select 'class=ring'
+part --select state=gone
+part --select state=gone --select state=done

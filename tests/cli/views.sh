@@ -29,7 +29,7 @@ rm photos/ring/ring-01.jpg photos/square/copy.jpg
 quiet extract --views ten -o ten photos
 try firn compact ten
 try firn verify ten
-firn export -q ten -o after.csv --path '*ring-02*'
+firn export -q ten -o after.csv --select 'path=*ring-02*'
 wc -l <after.csv
 try firn merge all ten
 try firn merge all flip

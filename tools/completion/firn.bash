@@ -32,6 +32,8 @@ _firn()
     --io) mapfile -t COMPREPLY < <(compgen -W "uring threads" -- "$cur"); return ;;
     --memory) mapfile -t COMPREPLY < <(compgen -W "normal small" -- "$cur"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "generic sse4 avx2 neon" -- "$cur"); return ;;
+    --select) mapfile -t COMPREPLY < <(compgen -W "label= class= path= state=" -- "$cur")
+        compopt -o nospace 2>/dev/null; return ;;
     --bn) mapfile -t COMPREPLY < <(compgen -W "frozen batch:" -f -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
