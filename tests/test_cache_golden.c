@@ -4,6 +4,8 @@
  *
  *     test_cache_golden DIR         compares each cache in DIR with the NAME.txt beside it
  *     test_cache_golden --make DIR  writes caches of this version there, with what they read as
+ *
+ * v1-*: before the block NEEDS; v1-roll-*: with its bit 0.
  */
 #include "cache_util.h"
 
@@ -98,8 +100,8 @@ static void damage(const char *dir, int how)
 
 static int make_all(const char *base)
 {
-    static const char *const names[] = {"v1-f32", "v1-f16", "v1-flip", "v1-cut", "v1-missing",
-                                        "v1-views"};
+    static const char *const names[] = {"v1-roll-f32", "v1-roll-f16", "v1-roll-flip",
+                                        "v1-roll-cut", "v1-roll-missing", "v1-roll-views"};
     for (int i = 0; i < 6; i++) {
         char *dir, *text, *lock;
         if (asprintf(&dir, "%s/%s", base, names[i]) < 0 || asprintf(&text, "%s.txt", dir) < 0)
@@ -141,6 +143,72 @@ static void check_one(const char *base, const char *name)
     free(path);
 }
 
+static void copy_segments(const char *from, const char *to)
+{
+    DIR *d = opendir(from);
+    const struct dirent *e;
+    while (d && (e = readdir(d)) != NULL) {
+        char *source, *target;
+        size_t size;
+        if (strncmp(e->d_name, "seg-", 4) != 0)
+            continue;
+        if (asprintf(&source, "%s/%s", from, e->d_name) < 0 ||
+            asprintf(&target, "%s/%s", to, e->d_name) < 0)
+            abort();
+        uint8_t *bytes = slurp(source, &size);
+        spill(target, bytes, size);
+        free(bytes);
+        free(source);
+        free(target);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* A copy of an old cache grows on, in the same segment, and loses nothing. */
+static void check_growth(const char *base, const char *name, enum firn_store store)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_verify_result v;
+    struct firn_writer *w;
+    char *old, *dir = test_dir(), name_of[64];
+    uint32_t root;
+    if (asprintf(&old, "%s/%s", base, name) < 0)
+        abort();
+    copy_segments(old, dir);
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, store, &err), 0);
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < 2 * PHOTOS; id++) {
+        float feature[DIM];
+        struct firn_record r = test_record(id, root, name_of, feature);
+        bool known = firn_writer_known(w, root, r.name, r.size, r.mtime_ns, r.ctime_ns) ==
+                     FIRN_KNOWN_DONE;
+        CHECK(known == (id < PHOTOS), "%s: photograph %u", name, id);
+        if (!known)
+            CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    }
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    struct firn_cache *was = open_reader(old), *is = open_reader(dir);
+    struct firn_cache_stat before, after;
+    firn_cache_stat(was, &before);
+    firn_cache_stat(is, &after);
+    CHECK_INT(after.records, before.records + PHOTOS);
+    CHECK_INT(after.rows, before.rows + PHOTOS);
+    CHECK_INT(after.segments, before.segments);
+    for (size_t i = 0; i < firn_cache_count(is); i++) {
+        float feature[DIM];
+        if (firn_cache_state(is, i) == FIRN_DONE)
+            CHECK(firn_cache_features(is, &i, 1, feature, &err) == 0, "%s: %s", name, err.text);
+    }
+    firn_cache_close(was);
+    firn_cache_close(is);
+    CHECK(firn_verify(dir, 1, NULL, NULL, &v, &err) == 0, "%s: %s", name, err.text);
+    remove_dir(dir);
+    free(dir);
+    free(old);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--make") == 0)
@@ -157,6 +225,9 @@ int main(int argc, char **argv)
     }
     if (d)
         closedir(d);
-    CHECK(seen >= 6, "%d caches", seen);
+    CHECK(seen >= 12, "%d caches", seen);
+    check_growth(argv[1], "v1-f32", FIRN_STORE_F32);
+    check_growth(argv[1], "v1-f16", FIRN_STORE_F16);
+    check_growth(argv[1], "v1-roll-f32", FIRN_STORE_F32);
     CHECK_DONE();
 }

@@ -64,7 +64,7 @@ static struct firn_leaf *decode(const uint8_t *raw, const struct firn_block *b)
         return NULL;
     leaf->n = 0;
     struct filling f = {leaf, (char *)(leaf->entry + b->count)};
-    if (firn_ledger_get(raw, b->raw, b->count, fill, &f) == 0)
+    if (firn_ledger_get(raw, b->raw, b->count, NULL, fill, &f) == 0)
         return leaf;
     free(leaf);
     return NULL;

@@ -191,7 +191,7 @@ static void put_leaf(struct drawing *d, struct firn_codec *codec, size_t k)
         some[n] = *entry(d, first + n);
         n++;
     }
-    firn_ledger_put(&payload, some, n, part);
+    firn_ledger_put(&payload, some, n, NULL, part);
     size_t at = s->out.size;
     firn_block_put_parts(&s->out, codec, &stamp, FIRN_BLOCK_LEDGER, (uint32_t)n, payload.data,
                          part, FIRN_LEDGER_PARTS);

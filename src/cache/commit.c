@@ -24,8 +24,7 @@
 enum {
     RESERVE = 4 << 20,       /* asked of the file system ahead of need */
     MIN_FREE = 1 << 20,      /* bytes of the disk that are left alone */
-    MAX_ROWS = 1 << 20,      /* in a segment: bounds its footer */
-    MAX_BLOCKS = 1 << 18
+    MAX_BLOCKS = 1 << 18     /* in a segment: bounds its footer */
 };
 
 static struct firn_segment *growing(struct firn_writer *w)
@@ -130,7 +129,6 @@ static void reopen_segment(struct firn_writer *w)
     s->fd = fd;
     s->closed = false;
     s->n_footed = s->n_extent;
-    s->n_footed_prefix = s->n_prefix;
     w->growing = i;
     w->reserved = 0;
 }
@@ -138,12 +136,10 @@ static void reopen_segment(struct firn_writer *w)
 static bool is_full(const struct firn_writer *w)
 {
     const struct firn_segment *s = w->loaded.segment + w->growing;
-    size_t rows = s->n_prefix, blocks = s->n_extent;
-    for (size_t i = 0; i < s->n_part; i++) {
-        rows += s->part[i].rows;
+    size_t blocks = s->n_extent;
+    for (size_t i = 0; i < s->n_part; i++)
         blocks += s->part[i].blocks;
-    }
-    return s->end >= w->segment_bytes || rows >= MAX_ROWS || blocks >= MAX_BLOCKS;
+    return s->end >= w->segment_bytes || blocks >= MAX_BLOCKS;
 }
 
 /* ---- writing it ---- */
@@ -190,7 +186,7 @@ static int note_blocks(struct firn_writer *w, uint64_t offset)
         const uint8_t *p = w->out.data + at;
         if (firn_header_decode(p, &b) != FIRN_HEADER_GOOD)
             break; /* padding */
-        if (firn_segment_note(growing(w), offset + at, &b, p + FIRN_HEADER) != 0)
+        if (firn_segment_note(growing(w), offset + at, &b) != 0)
             return -1;
         at += firn_block_span(b.stored);
     }
@@ -250,9 +246,9 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
 {
     struct firn_segment *s = growing(w);
     struct firn_stamp stamp = {s->cache, s->id, s->sequence};
-    bool is_new = s->end == 0;
+    bool is_new = s->end == 0, had_needs = s->needs;
     uint64_t offset = firn_round_up(s->end, FIRN_PAGE), old_end = s->end;
-    size_t old_extents = s->n_extent, old_prefixes = s->n_prefix;
+    size_t old_extents = s->n_extent;
     int result = firn_writer_encode(w, &stamp, err);
     if (result != 0)
         return result;
@@ -264,7 +260,7 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
     s = growing(w);
     if (result != 0) {
         s->n_extent = old_extents;
-        s->n_prefix = old_prefixes;
+        s->needs = had_needs;
         s->end = old_end;
         for (size_t i = 0; i < w->pending.n_row; i++) {
             struct firn_row *row = w->loaded.index.row + w->pending.row[i];
@@ -299,7 +295,6 @@ static int put_footer(struct firn_writer *w, struct firn_error *err)
     struct firn_footer footer = {
         .segment = s->id, .number = s->number, .previous = s->last_footer, .end = offset,
         .extent = s->extent + s->n_footed, .n_extent = unfooted(s),
-        .prefix = s->prefix + s->n_footed_prefix, .n_prefix = s->n_prefix - s->n_footed_prefix,
     };
     struct firn_buffer payload = {0};
     firn_footer_put(&payload, &footer);

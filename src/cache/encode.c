@@ -23,6 +23,16 @@ static void put_head(struct firn_writer *w, struct firn_stamp *stamp)
     free(payload.data);
 }
 
+/* Once in a segment, so that no reader takes for damage what it does not know. */
+static void put_needs(struct firn_writer *w, struct firn_stamp *stamp)
+{
+    uint8_t needs[4];
+    if (w->loaded.segment[w->growing].needs)
+        return;
+    firn_put(needs, FIRN_NEEDS_ROLL, sizeof needs);
+    firn_block_put(&w->out, NULL, stamp, FIRN_BLOCK_NEEDS, 0, needs, sizeof needs);
+}
+
 /* All that belongs to the cache besides the segment that this goes to. */
 static void put_roster(struct firn_writer *w, struct firn_stamp *stamp)
 {
@@ -48,7 +58,6 @@ static void put_footer(struct firn_writer *w, struct firn_stamp *stamp, size_t s
     struct firn_footer footer = {
         .segment = s->id, .number = s->number, .end = s->end,
         .extent = s->extent, .n_extent = s->n_extent,
-        .prefix = s->prefix, .n_prefix = s->n_prefix,
     };
     firn_footer_put(&payload, &footer);
     firn_block_put(&w->out, NULL, stamp, FIRN_BLOCK_FOOTER, 0, payload.data, payload.size);
@@ -83,6 +92,7 @@ static void put_rows(struct firn_writer *w, struct firn_stamp *stamp)
         firn_block_put_rows(&w->out, w->codec, stamp, w->loaded.head.store, (uint32_t)dim,
                             (const uint8_t(*)[FIRN_KEY])(p->key + i), p->value + i * dim,
                             (uint32_t)n);
+        w->out.failed |= firn_roll_add(&w->roll, p->key[i], (uint32_t)n) != 0;
     }
 }
 
@@ -96,7 +106,7 @@ static void put_ledger(struct firn_writer *w, struct firn_stamp *stamp)
             bytes += FIRN_ENTRY + (size_t)p->entry[i + n].name_size + p->entry[i + n].reason_size;
         payload.size = 0;
         size_t part[FIRN_LEDGER_PARTS] = {0};
-        firn_ledger_put(&payload, p->entry + i, n, part);
+        firn_ledger_put(&payload, p->entry + i, n, &w->roll, part);
         firn_block_put_parts(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n,
                              payload.data, part, FIRN_LEDGER_PARTS);
     }
@@ -130,8 +140,10 @@ int firn_writer_encode(struct firn_writer *w, struct firn_stamp *stamp, struct f
     bool is_new = w->loaded.segment[w->growing].end == 0;
     w->out.size = 0;
     w->out.failed = false;
+    firn_roll_clear(&w->roll);
     if (is_new)
         put_head(w, stamp);
+    put_needs(w, stamp);
     if (is_new || p->roster)
         put_roster(w, stamp);
     for (size_t i = 0; i < p->n_orphan; i++)

@@ -27,6 +27,12 @@ enum {
 /* Bits of the first word of a HEAD: what a reader must know. */
 #define FIRN_HEAD_VIEWS 1u /* a row holds several features */
 
+/* Bits of a NEEDS block. */
+#define FIRN_NEEDS_ROLL 1u /* ledger entries refer to keys of rows, footers have no prefixes */
+
+/* In the state of a ledger record: the key is that of a row. */
+#define FIRN_KEY_OF_ROW 0x80u
+
 /* Bytes "F1 R N 1A" and "F1 E N D": F1 followed by ASCII is neither UTF-8 nor a likely number. */
 #define FIRN_MAGIC_BLOCK 0x1A4E52F1u
 #define FIRN_MAGIC_TRAILER 0x444E45F1u
@@ -40,6 +46,7 @@ enum firn_block_type {
     FIRN_BLOCK_RUN = 5,    /* a past run */
     FIRN_BLOCK_FOOTER = 6, /* derivable index of this or of an abandoned segment */
     FIRN_BLOCK_ROSTER = 7, /* which older segments belong to the cache */
+    FIRN_BLOCK_NEEDS = 8,  /* what a reader must know besides what the HEAD says */
     FIRN_BLOCK_OPTIONAL = 128,
     FIRN_BLOCK_ATLAS = 128, /* head of the file INDEX; in no segment */
     FIRN_BLOCK_TABLE = 129  /* a page of its tables; in no segment */
@@ -84,8 +91,8 @@ struct firn_footer {
     uint64_t end;      /* blocks at or behind this offset are no part of the segment */
     struct firn_extent *extent;
     size_t n_extent;
-    uint64_t *prefix;  /* first 8 bytes of the keys of all rows of ROWS extents, in order */
-    size_t n_prefix;
+    uint64_t *prefix; /* as read: first 8 bytes of the keys of all rows of ROWS extents, in order */
+    size_t n_prefix;  /* 0: it has none, or they are those of no rows */
 };
 
 /** A segment as a ROSTER names it. */

@@ -174,7 +174,7 @@ static int load_segment(struct firn_loaded *l, struct firn_segment *s, const str
     const struct firn_footer *footer = footer_of(a, s);
     if (footer && firn_segment_adopt(s, footer) == 0)
         return 0;
-    s->n_extent = s->n_prefix = 0;
+    s->n_extent = s->n_prefix = s->n_row = 0;
     int result = firn_segment_load(s, err);
     if (result >= 0)
         return result;
@@ -271,117 +271,6 @@ static int drop_strangers(struct firn_loaded *l)
     return result;
 }
 
-/* Where entries go, and where they come from. */
-struct source {
-    struct firn_index *index;
-    uint32_t segment;
-};
-
-static int add_entry(void *user, const struct firn_entry *entry)
-{
-    const struct source *source = user;
-    struct firn_entry e = *entry;
-    e.segment = source->segment;
-    return firn_index_entry(source->index, &e) == 0 ? 0 : -2;
-}
-
-/*
- * Whoever reads has to know that photographs or class names are missing or out of date. (The writer
- * meets the photographs again, and verification looks at every block anyway.)
- */
-static int doubt_record(struct firn_loaded *l, const struct firn_segment *s,
-                        const struct firn_extent *e)
-{
-    if (e->type == FIRN_BLOCK_RUN)
-        return 0;
-    return firn_loaded_add_doubt(l, (struct firn_doubt){
-        .number = s->number, .offset = e->offset, .bytes = e->stored, .certain = true,
-        .what = e->type == FIRN_BLOCK_LEDGER
-                    ? "a part of its ledger is damaged: photographs are missing or out of date"
-                    : "the classes of a directory are damaged: labels are missing or out of date"});
-}
-
-static bool same_root(const struct firn_root *a, const struct firn_root *b)
-{
-    bool same = a->path && strcmp(a->path, b->path) == 0 && a->n_classes == b->n_classes;
-    for (size_t i = 0; same && i < a->n_classes; i++)
-        same = strcmp(a->classes[i], b->classes[i]) == 0;
-    return same;
-}
-
-static int load_root(struct firn_loaded *l, const struct firn_block *b, const uint8_t *raw)
-{
-    uint32_t id;
-    struct firn_root root;
-    int result = firn_root_get(raw, b->raw, &id, &root);
-    if (result != 0)
-        return result == -2 ? -1 : 0;
-    /* Other classes are another order of all photographs, which the atlas knows nothing of. */
-    l->misfit |= l->atlas && (id >= l->index.n_root || !same_root(l->index.root + id, &root));
-    return firn_index_root(&l->index, id, &root);
-}
-
-/* One record block into the index. Blocks that are damaged or mean nothing are left out. */
-static int load_record(struct firn_loaded *l, const struct firn_segment *s,
-                       const struct firn_extent *e, struct firn_codec *codec,
-                       struct firn_scratch *scratch)
-{
-    struct firn_block b;
-    uint8_t *raw = NULL;
-    int result = firn_segment_read(s, e, scratch, &b, NULL);
-    if (result == 0)
-        result = firn_block_get(codec, &b, scratch->memory + FIRN_HEADER, &raw);
-    if (result != 0)
-        return result == -2 || result == -FIRN_NOMEM ? -1 : doubt_record(l, s, e);
-    struct firn_run run;
-    struct source source = {&l->index, (uint32_t)(s - l->segment)};
-    if (b.type == FIRN_BLOCK_LEDGER)
-        result = firn_ledger_get(raw, b.raw, b.count, add_entry, &source) == -2 ? -1 : 0;
-    else if (b.type == FIRN_BLOCK_ROOT)
-        result = load_root(l, &b, raw);
-    else if (b.type == FIRN_BLOCK_RUN && firn_run_get(raw, b.raw, &run) == 0)
-        result = firn_index_run(&l->index, &run, source.segment);
-    free(raw);
-    return result;
-}
-
-static int load_rows(struct firn_loaded *l, uint32_t segment, const struct firn_extent *e,
-                     const uint64_t *prefix)
-{
-    if (firn_index_place(&l->index, segment, e) != 0)
-        return -1;
-    for (uint32_t i = 0; i < e->count; i++)
-        if (firn_index_row(&l->index, prefix[i], (uint32_t)l->index.n_place - 1, i) != 0)
-            return -1;
-    return 0;
-}
-
-static int load_records(struct firn_loaded *l, struct firn_codec *codec, struct firn_error *err)
-{
-    struct firn_scratch scratch = {0};
-    int result = 0;
-    for (size_t k = 0; k < l->n_segment && result == 0; k++) {
-        const struct firn_segment *s = l->segment + k;
-        const uint64_t *prefix = s->prefix;
-        for (size_t i = 0; i < s->n_extent && result == 0; i++) {
-            const struct firn_extent *e = s->extent + i;
-            if (e->type == FIRN_BLOCK_ROWS) {
-                bool fits = e->width == l->head.dim && e->store == l->head.store;
-                result = fits ? load_rows(l, (uint32_t)k, e, prefix) : 0;
-                prefix += e->count;
-            } else if (e->type >= FIRN_BLOCK_LEDGER && e->type <= FIRN_BLOCK_RUN) {
-                result = load_record(l, s, e, codec, &scratch);
-            } else if (e->type > FIRN_BLOCK_ROSTER && e->type < FIRN_BLOCK_OPTIONAL) {
-                result = firn_fail(err, FIRN_CONFIG,
-                                   "%s: was written by a later version of firn; use that one",
-                                   l->dir);
-            }
-        }
-    }
-    free(scratch.memory);
-    return result == -1 ? firn_fail_nomem(err, "the index of the cache") : result;
-}
-
 /* All segments of the atlas are there, and all others are newer. */
 static bool atlas_fits(const struct firn_loaded *l)
 {
@@ -451,7 +340,7 @@ static int load_all(struct firn_loaded *l, enum firn_load_for what_for, struct f
     if (l->misfit)
         return 0;
     struct firn_codec *codec = firn_codec_create();
-    result = codec ? load_records(l, codec, err) : firn_fail_nomem(err, "zstd");
+    result = codec ? firn_load_records(l, codec, err) : firn_fail_nomem(err, "zstd");
     firn_codec_destroy(codec);
     return result;
 }

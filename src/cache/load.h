@@ -53,6 +53,10 @@ int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for wh
               struct firn_error *err);
 void firn_loaded_fini(struct firn_loaded *loaded);
 
+/** Takes in what the blocks on the lists of the segments say, in their order; part of firn_load().
+ */
+int firn_load_records(struct firn_loaded *loaded, struct firn_codec *codec, struct firn_error *err);
+
 /**
  * Holds the segments against the newest roster and LOCK: takes those off the list that are no part
  * of the cache any more, and notes what is not as it was. 0, -1: memory is out.

@@ -66,8 +66,7 @@ void firn_footer_put(struct firn_buffer *out, const struct firn_footer *footer)
     firn_buffer_int(out, footer->segment, 8);
     firn_buffer_int(out, footer->number, 4);
     firn_buffer_int(out, footer->n_extent, 4);
-    firn_buffer_int(out, footer->n_prefix, 4);
-    firn_buffer_int(out, 0, 4);
+    firn_buffer_int(out, 0, 8); /* no prefixes */
     firn_buffer_int(out, footer->previous, 8);
     firn_buffer_int(out, footer->end, 8);
     for (size_t i = 0; i < footer->n_extent; i++) {
@@ -80,11 +79,9 @@ void firn_footer_put(struct firn_buffer *out, const struct firn_footer *footer)
         firn_buffer_int(out, e->store, 1);
         firn_buffer_int(out, 0, 2);
     }
-    for (size_t i = 0; i < footer->n_prefix; i++)
-        firn_buffer_int(out, footer->prefix[i], 8);
 }
 
-/* Extents ascend without overlap and end before `end`; their rows are as many as the prefixes. */
+/* Extents ascend without overlap and end before `end`; a prefix for each of their rows, or none. */
 static bool footer_is_sane(const struct firn_footer *f)
 {
     uint64_t at = 0, rows = 0;
@@ -96,7 +93,7 @@ static bool footer_is_sane(const struct firn_footer *f)
         at = e->offset + firn_block_span(e->stored);
         rows += e->type == FIRN_BLOCK_ROWS ? e->count : 0;
     }
-    return rows == f->n_prefix;
+    return f->n_prefix == rows || f->n_prefix == 0;
 }
 
 int firn_footer_get(const uint8_t *bytes, size_t size, struct firn_footer *f)
@@ -159,6 +156,12 @@ int firn_trailer_get(const uint8_t bytes[FIRN_TRAILER], uint64_t file_size, uint
                : -1;
 }
 
+bool firn_needs_known(const uint8_t *bytes, size_t size)
+{
+    struct firn_cursor c = {bytes, size, false};
+    return (firn_take_int(&c, 4) & ~(uint64_t)FIRN_NEEDS_ROLL) == 0 && !c.bad;
+}
+
 void firn_roster_put(struct firn_buffer *out, const struct firn_roster *roster)
 {
     firn_buffer_int(out, roster->n, 4);
@@ -201,10 +204,42 @@ static void put_entry(uint8_t *p, const struct firn_entry *e)
     p[63] = e->state;
 }
 
-void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n,
-                     size_t part[FIRN_LEDGER_PARTS])
+/* Takes the keys of all entries out of the records that come next in the roll; returns how many. */
+static size_t refer(uint8_t *records, size_t n, struct firn_roll *roll)
 {
-    size_t start = out->size;
+    size_t first = roll->next;
+    for (size_t i = 0; i < n && roll->next < roll->n; i++) {
+        uint8_t *record = records + i * FIRN_ENTRY;
+        if (memcmp(record, roll->key[roll->next], FIRN_KEY) != 0)
+            continue;
+        memset(record, 0, FIRN_KEY);
+        record[FIRN_ENTRY - 1] |= FIRN_KEY_OF_ROW;
+        roll->next++;
+    }
+    return roll->next - first;
+}
+
+/* Where the n keys from `first` on are. */
+static void put_references(struct firn_buffer *out, const struct firn_roll *roll, size_t first,
+                           size_t n)
+{
+    const struct firn_roll_block *b = roll->block, *end;
+    while (b->first + b->count <= first)
+        b++;
+    for (end = b; end < roll->block + roll->n_block && end->first < first + n;)
+        end++;
+    firn_buffer_int(out, first - b->first, 4);
+    firn_buffer_int(out, (uint64_t)(end - b), 4);
+    for (; b < end; b++) {
+        firn_buffer_int(out, b->sum, 8);
+        firn_buffer_int(out, b->count, 4);
+    }
+}
+
+void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, size_t n,
+                     struct firn_roll *roll, size_t part[FIRN_LEDGER_PARTS])
+{
+    size_t start = out->size, first = roll ? roll->next : 0, referring = 0;
     uint8_t *records = malloc(n * FIRN_ENTRY + 1);
     uint8_t *planes = records ? firn_buffer_room(out, n * FIRN_ENTRY) : NULL;
     if (!planes) {
@@ -214,16 +249,21 @@ void firn_ledger_put(struct firn_buffer *out, const struct firn_entry *entry, si
     }
     for (size_t i = 0; i < n; i++)
         put_entry(records + i * FIRN_ENTRY, entry + i);
+    if (roll)
+        referring = refer(records, n, roll);
     firn_transpose(records, n, FIRN_ENTRY, planes);
     out->size += n * FIRN_ENTRY;
     free(records);
+    part[0] = n * FIRN_KEY;
+    part[1] = n * (FIRN_ENTRY - FIRN_KEY);
+    if (referring > 0)
+        put_references(out, roll, first, referring);
+    part[2] = out->size - start - n * FIRN_ENTRY;
     for (size_t i = 0; i < n; i++) {
         firn_buffer_add(out, entry[i].name, entry[i].name_size + 1u);
         firn_buffer_add(out, entry[i].reason, entry[i].reason_size + 1u);
     }
-    part[0] = n * FIRN_KEY;
-    part[1] = n * (FIRN_ENTRY - FIRN_KEY);
-    part[2] = out->size - start - n * FIRN_ENTRY;
+    part[3] = out->size - start - n * FIRN_ENTRY - part[2];
 }
 
 /* n bytes and a NUL, none inside; NULL when it is not so. */
@@ -242,29 +282,88 @@ static bool get_entry(const uint8_t *p, struct firn_cursor *strings, struct firn
     e->root = (uint32_t)firn_get(p + 56, 4);
     e->name_size = (uint16_t)firn_get(p + 60, 2);
     e->reason_size = p[62];
-    e->state = p[63];
+    e->state = p[63] & (uint8_t)~FIRN_KEY_OF_ROW;
     e->name = take_string(strings, e->name_size);
     e->reason = take_string(strings, e->reason_size);
     return e->name && e->reason && e->name_size > 0 && e->state >= FIRN_DONE &&
            e->state <= FIRN_GONE;
 }
 
-int firn_ledger_get(const uint8_t *bytes, size_t size, uint32_t count,
+/* The keys that the entries of a ledger refer to, one after the other. */
+struct references {
+    struct firn_cursor block; /* of the table, those that are still to come */
+    struct firn_roll *roll;
+    const uint8_t *key;       /* of the block at hand; NULL: nobody has them */
+    uint32_t row, count;      /* in it */
+};
+
+static int next_block(struct references *r)
+{
+    uint64_t sum = firn_take_int(&r->block, 8);
+    r->count = (uint32_t)firn_take_int(&r->block, 4);
+    r->key = r->roll ? firn_roll_find(r->roll, sum, r->count) : NULL;
+    r->row = 0;
+    return r->block.bad ? -1 : 0;
+}
+
+/* Each block of the table has a key that is referred to, so there are no more than entries. */
+static int take_references(struct firn_cursor *c, uint32_t count, struct firn_roll *roll,
+                           struct references *r)
+{
+    uint32_t row = (uint32_t)firn_take_int(c, 4), n = (uint32_t)firn_take_int(c, 4);
+    const uint8_t *table = n <= count ? firn_take(c, (size_t)n * 12) : NULL;
+    *r = (struct references){.block = {table, (size_t)n * 12, false}, .roll = roll};
+    if (!table || next_block(r) != 0 || row >= r->count)
+        return -1;
+    r->row = row;
+    return 0;
+}
+
+static int take_reference(struct references *r, uint8_t content[FIRN_KEY])
+{
+    if (r->row == r->count && (next_block(r) != 0 || r->count == 0))
+        return -1;
+    if (r->key)
+        memcpy(content, r->key + (size_t)r->row * FIRN_KEY, FIRN_KEY);
+    r->row++;
+    return 0;
+}
+
+static int get_entries(const uint8_t *records, uint32_t count, struct firn_cursor *strings,
+                       struct firn_roll *roll,
+                       int (*each)(void *user, const struct firn_entry *entry), void *user)
+{
+    struct references references = {0};
+    uint8_t any = 0;
+    int result = 0;
+    for (uint32_t i = 0; i < count; i++)
+        any |= records[(size_t)i * FIRN_ENTRY + FIRN_ENTRY - 1] & FIRN_KEY_OF_ROW;
+    if (any)
+        result = take_references(strings, count, roll, &references);
+    for (uint32_t i = 0; i < count && result == 0; i++) {
+        struct firn_entry e = {0};
+        if (!get_entry(records + (size_t)i * FIRN_ENTRY, strings, &e))
+            return -1;
+        if (records[(size_t)i * FIRN_ENTRY + FIRN_ENTRY - 1] & FIRN_KEY_OF_ROW)
+            result = take_reference(&references, e.content);
+        if (result == 0)
+            result = each(user, &e);
+    }
+    return result;
+}
+
+int firn_ledger_get(const uint8_t *bytes, size_t size, uint32_t count, struct firn_roll *roll,
                     int (*each)(void *user, const struct firn_entry *entry), void *user)
 {
-    struct firn_cursor strings = {bytes, size, false};
-    const uint8_t *planes = firn_take(&strings, (size_t)count * FIRN_ENTRY);
+    struct firn_cursor c = {bytes, size, false};
+    const uint8_t *planes = firn_take(&c, (size_t)count * FIRN_ENTRY);
     if (!planes)
         return -1;
     uint8_t *records = malloc((size_t)count * FIRN_ENTRY + 1);
     if (!records)
         return -2;
     firn_untranspose(planes, count, FIRN_ENTRY, records);
-    int result = 0;
-    for (uint32_t i = 0; i < count && result == 0; i++) {
-        struct firn_entry e = {0};
-        result = get_entry(records + (size_t)i * FIRN_ENTRY, &strings, &e) ? each(user, &e) : -1;
-    }
+    int result = get_entries(records, count, &c, roll, each, user);
     free(records);
     return result;
 }

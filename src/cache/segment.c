@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "cache/index.h"
+#include "cache/records.h"
 
 void firn_segment_name(char name[32], uint32_t number)
 {
@@ -54,23 +54,26 @@ static int add_extent(struct firn_segment *s, const struct firn_extent *extent)
         s->extent_room = room;
     }
     s->extent[s->n_extent++] = *extent;
+    s->n_row += extent->type == FIRN_BLOCK_ROWS ? extent->count : 0;
+    s->needs |= extent->type == FIRN_BLOCK_NEEDS;
     return 0;
 }
 
-static int add_prefixes(struct firn_segment *s, const uint64_t *prefix, size_t n)
+static int add_footer(struct firn_segment *s, const struct firn_footer *f)
 {
-    if (n > s->prefix_room - s->n_prefix) {
-        size_t room = s->prefix_room * 2 + n + 16;
-        uint64_t *p = realloc(s->prefix, room * sizeof *p);
-        s->no_memory |= !p;
-        if (!p)
+    bool first = s->n_prefix == s->n_row;
+    for (size_t i = 0; i < f->n_extent; i++)
+        if (add_extent(s, f->extent + i) != 0)
             return -1;
-        s->prefix = p;
-        s->prefix_room = room;
-    }
-    if (n > 0)
-        memcpy(s->prefix + s->n_prefix, prefix, n * sizeof *prefix);
-    s->n_prefix += n;
+    if (!first || f->n_prefix == 0)
+        return 0;
+    uint64_t *p = realloc(s->prefix, (s->n_prefix + f->n_prefix) * sizeof *p);
+    s->no_memory |= !p;
+    if (!p)
+        return -1;
+    memcpy(p + s->n_prefix, f->prefix, f->n_prefix * sizeof *p);
+    s->prefix = p;
+    s->n_prefix += f->n_prefix;
     return 0;
 }
 
@@ -92,27 +95,39 @@ int firn_read_at(int fd, void *bytes, size_t n, uint64_t offset)
     return 0;
 }
 
+static int make_room(struct firn_scratch *scratch, size_t n)
+{
+    if (scratch->room >= n)
+        return 0;
+    free(scratch->memory);
+    scratch->memory = malloc(n);
+    scratch->room = scratch->memory ? n : 0;
+    return scratch->memory ? 0 : -FIRN_NOMEM;
+}
+
+/* Whether the header is that of the block which the extent names. */
+static bool is_block(const struct firn_segment *segment, const struct firn_extent *e,
+                     const uint8_t *header, struct firn_block *b)
+{
+    return firn_header_decode(header, b) == FIRN_HEADER_GOOD && b->type == e->type &&
+           b->store == e->store && b->stored == e->stored && b->count == e->count &&
+           b->width == e->width && b->cache == segment->cache && b->segment == segment->id;
+}
+
 int firn_segment_read(const struct firn_segment *segment, const struct firn_extent *e,
                       struct firn_scratch *scratch, struct firn_block *b, struct firn_error *err)
 {
     size_t n = FIRN_HEADER + (size_t)e->stored;
     if (e->stored > FIRN_MAX_RAW)
         return firn_fail(err, FIRN_DATA, "block at %llu is longer than any", (long long)e->offset);
-    if (scratch->room < n) {
-        free(scratch->memory);
-        scratch->memory = malloc(n);
-        scratch->room = scratch->memory ? n : 0;
-        if (!scratch->memory)
-            return firn_fail_nomem(err, "a block of the cache");
-    }
+    if (make_room(scratch, n) != 0)
+        return firn_fail_nomem(err, "a block of the cache");
     errno = 0;
     if (firn_read_at(segment->fd, scratch->memory, n, e->offset) != 0)
         return firn_fail(err, errno ? FIRN_IO : FIRN_DATA, "block at %llu: %s",
                          (unsigned long long)e->offset,
                          errno ? strerror(errno) : "the file ends before it");
-    if (firn_header_decode(scratch->memory, b) != FIRN_HEADER_GOOD || b->type != e->type ||
-        b->store != e->store || b->stored != e->stored || b->count != e->count ||
-        b->width != e->width || b->cache != segment->cache || b->segment != segment->id)
+    if (!is_block(segment, e, scratch->memory, b))
         return firn_fail(err, FIRN_DATA, "block at %llu is damaged: its header is not whole",
                          (unsigned long long)e->offset);
     if (firn_checksum(scratch->memory + FIRN_HEADER, b->stored) != b->payload_sum)
@@ -121,19 +136,26 @@ int firn_segment_read(const struct firn_segment *segment, const struct firn_exte
     return 0;
 }
 
-int firn_segment_note(struct firn_segment *s, uint64_t offset, const struct firn_block *b,
-                      const uint8_t *payload)
+int firn_segment_read_keys(const struct firn_segment *segment, const struct firn_extent *e,
+                           struct firn_scratch *scratch, const uint8_t **keys)
+{
+    size_t before = FIRN_HEADER + 4 * firn_store_bytes(e->store);
+    uint64_t n = before + (uint64_t)e->count * FIRN_KEY;
+    struct firn_block b;
+    if (n > FIRN_HEADER + (uint64_t)e->stored || e->stored > FIRN_MAX_RAW)
+        return -FIRN_DATA;
+    if (make_room(scratch, n) != 0)
+        return -FIRN_NOMEM;
+    if (firn_read_at(segment->fd, scratch->memory, n, e->offset) != 0)
+        return -FIRN_IO;
+    *keys = scratch->memory + before;
+    return is_block(segment, e, scratch->memory, &b) ? 0 : -FIRN_DATA;
+}
+
+int firn_segment_note(struct firn_segment *s, uint64_t offset, const struct firn_block *b)
 {
     struct firn_extent e = {.offset = offset, .stored = b->stored, .count = b->count,
                             .width = b->width, .type = b->type, .store = b->store};
-    if (b->type == FIRN_BLOCK_ROWS) {
-        size_t lengths = 4 * firn_store_bytes(b->store);
-        for (uint32_t i = 0; i < b->count; i++) {
-            uint64_t prefix = firn_key_prefix(payload + lengths + (size_t)i * FIRN_KEY);
-            if (add_prefixes(s, &prefix, 1) != 0)
-                return -1;
-        }
-    }
     if (add_extent(s, &e) != 0)
         return -1;
     s->end = offset + firn_block_span(b->stored);
@@ -144,8 +166,10 @@ void firn_segment_limit(struct firn_segment *s, uint64_t end)
 {
     while (s->n_extent > 0 && s->extent[s->n_extent - 1].offset >= end) {
         const struct firn_extent *e = s->extent + --s->n_extent;
-        s->n_prefix -= e->type == FIRN_BLOCK_ROWS ? e->count : 0;
+        s->n_row -= e->type == FIRN_BLOCK_ROWS ? e->count : 0;
     }
+    if (s->n_prefix > s->n_row)
+        s->n_prefix = s->n_row;
     if (s->end > end)
         s->end = end;
 }
@@ -155,19 +179,16 @@ void firn_segment_fold(struct firn_segment *s)
     struct firn_footed *part = realloc(s->part, (s->n_part + 1) * sizeof *part);
     if (!part) { /* then they stay */
         s->n_footed = s->n_extent;
-        s->n_footed_prefix = s->n_prefix;
         return;
     }
     s->part = part;
     part += s->n_part++;
-    *part = (struct firn_footed){.end = s->end, .blocks = s->n_extent - s->n_footed,
-                               .rows = s->n_prefix - s->n_footed_prefix};
+    *part = (struct firn_footed){.end = s->end, .blocks = s->n_extent - s->n_footed};
     for (size_t i = s->n_footed; i < s->n_extent; i++) {
         part->photographs += s->extent[i].type == FIRN_BLOCK_LEDGER ? s->extent[i].count : 0;
         part->root |= s->extent[i].type == FIRN_BLOCK_ROOT;
     }
     s->n_extent = s->n_footed;
-    s->n_prefix = s->n_footed_prefix;
 }
 
 void firn_segment_trim(struct firn_segment *s)
@@ -178,12 +199,13 @@ void firn_segment_trim(struct firn_segment *s)
     free(s->prefix);
     s->extent = NULL;
     s->prefix = NULL;
-    s->extent_room = s->prefix_room = 0;
+    s->extent_room = s->n_prefix = 0;
 }
 
 static int note(void *user, uint64_t offset, const struct firn_block *b, const uint8_t *payload)
 {
-    return firn_segment_note(user, offset, b, payload);
+    (void)payload;
+    return firn_segment_note(user, offset, b);
 }
 
 /* The first block of the file says whose it is. */
@@ -215,7 +237,7 @@ static int load_by_walk(struct firn_segment *s, struct firn_error *err)
 {
     struct firn_walk walk = {.user = s, .good = note, .bad = note_damage};
     s->n_extent = s->n_known;
-    s->n_prefix = 0;
+    s->n_prefix = s->n_row = 0;
     s->end = s->from;
     return firn_segment_walk(s, s->size, &walk, err);
 }
@@ -278,13 +300,8 @@ static int load_by_footers(struct firn_segment *s, uint64_t last, struct firn_sc
 {
     struct chain chain = {0};
     int result = read_chain(s, last, &chain, scratch);
-    for (size_t k = chain.n; k-- > 0 && result == 0;) {
-        const struct firn_footer *f = chain.footer + k;
-        for (size_t i = 0; i < f->n_extent && result == 0; i++)
-            result = add_extent(s, f->extent + i);
-        if (result == 0)
-            result = add_prefixes(s, f->prefix, f->n_prefix);
-    }
+    for (size_t k = chain.n; k-- > 0 && result == 0;)
+        result = add_footer(s, chain.footer + k);
     for (size_t k = 0; k < chain.n; k++)
         firn_footer_fini(chain.footer + k);
     free(chain.footer);
@@ -304,22 +321,15 @@ int firn_segment_unfold(struct firn_segment *s)
     int result = load_by_footers(&all, s->last_footer, &scratch);
     for (size_t i = s->n_footed; i < s->n_extent && result == 0; i++)
         result = add_extent(&all, s->extent + i);
-    if (result == 0)
-        result = add_prefixes(&all, s->prefix + s->n_footed_prefix,
-                              s->n_prefix - s->n_footed_prefix);
     free(scratch.memory);
-    struct firn_segment *loser = result ? &all : s;
-    free(loser->extent);
-    free(loser->prefix);
+    free(all.prefix);
+    free(result ? all.extent : s->extent);
     if (result != 0)
         return -1;
     s->extent = all.extent;
-    s->prefix = all.prefix;
     s->n_extent = all.n_extent;
     s->extent_room = all.extent_room;
-    s->n_prefix = all.n_prefix;
-    s->prefix_room = all.prefix_room;
-    s->n_part = s->n_footed = s->n_footed_prefix = 0;
+    s->n_part = s->n_footed = 0;
     return 0;
 }
 
@@ -381,10 +391,7 @@ int firn_segment_adopt(struct firn_segment *s, const struct firn_footer *footer)
         return -1;
     s->cache = b.cache;
     s->id = b.segment;
-    for (size_t i = 0; i < footer->n_extent; i++)
-        if (add_extent(s, footer->extent + i) != 0)
-            return -1;
-    if (add_prefixes(s, footer->prefix, footer->n_prefix) != 0)
+    if (add_footer(s, footer) != 0)
         return -1;
     s->end = footer->end;
     s->adopted = true;

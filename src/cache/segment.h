@@ -9,7 +9,7 @@
 /** What one of a segment's own footers says, in short. */
 struct firn_footed {
     uint64_t end; /* behind the footer */
-    size_t blocks, rows, photographs;
+    size_t blocks, photographs;
     bool root;    /* a directory is among them */
 };
 
@@ -32,9 +32,10 @@ struct firn_segment {
     struct firn_head head;
     struct firn_extent *extent; /* blocks in order */
     size_t n_extent, extent_room;
-    uint64_t *prefix; /* of the rows of all ROWS extents, in order */
-    size_t n_prefix, prefix_room;
-    size_t n_footed, n_footed_prefix; /* on these lists, and in own footers */
+    bool needs;       /* a NEEDS block is among them */
+    uint64_t *prefix; /* of the keys of its first n_prefix rows: earlier versions wrote them down */
+    size_t n_prefix, n_row; /* as loaded */
+    size_t n_footed;  /* on these lists, and in own footers */
     struct firn_footed *part; /* in own footers, and no longer on these lists */
     size_t n_part;
     uint64_t last_footer; /* offset of the last own footer, 0 without */
@@ -53,7 +54,7 @@ void firn_segment_fini(struct firn_segment *segment);
 
 /** Puts a whole block that lies at `offset` on the lists. 0, or -1 when memory is out. */
 int firn_segment_note(struct firn_segment *segment, uint64_t offset,
-                      const struct firn_block *block, const uint8_t *payload);
+                      const struct firn_block *block);
 
 /**
  * The footer that ends at segment->end says all that is on the lists: takes what no other said off
@@ -86,6 +87,13 @@ struct firn_scratch {
 int firn_segment_read(const struct firn_segment *segment, const struct firn_extent *extent,
                       struct firn_scratch *scratch, struct firn_block *block,
                       struct firn_error *err);
+
+/**
+ * Reads the keys of a ROWS block alone, which the checksum of its payload does not vouch for: they
+ * are a hint where to look. They are in the scratch memory. FIRN_DATA, FIRN_IO, FIRN_NOMEM.
+ */
+int firn_segment_read_keys(const struct firn_segment *segment, const struct firn_extent *extent,
+                           struct firn_scratch *scratch, const uint8_t **keys);
 
 /** Who wants to know what a walk through a segment finds. */
 struct firn_walk {

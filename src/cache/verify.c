@@ -96,7 +96,7 @@ static const char *inspect(struct verify *v, const struct firn_block *b, const u
     if (*result != 0)
         return *result == -1 ? "it cannot be expanded" : NULL;
     if (b->type == FIRN_BLOCK_LEDGER)
-        *result = firn_ledger_get(raw, b->raw, b->count, ignore_entry, NULL);
+        *result = firn_ledger_get(raw, b->raw, b->count, NULL, ignore_entry, NULL);
     else if (b->type == FIRN_BLOCK_ROOT)
         *result = firn_root_get(raw, b->raw, &id, &root);
     else if (b->type == FIRN_BLOCK_RUN)

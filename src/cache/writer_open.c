@@ -141,8 +141,8 @@ static bool is_hollow(const struct firn_loaded *l, const struct firn_segment *s)
     if (s->closed || s->broken || s->adopted || l->n_doubt > 0 || s->size > s->end + FIRN_PAGE)
         return false;
     for (size_t i = 0; i < s->n_extent; i++)
-        if (s->extent[i].type != FIRN_BLOCK_HEAD && s->extent[i].type != FIRN_BLOCK_ROSTER &&
-            s->extent[i].type != FIRN_BLOCK_FOOTER)
+        if (s->extent[i].type != FIRN_BLOCK_HEAD && s->extent[i].type != FIRN_BLOCK_NEEDS &&
+            s->extent[i].type != FIRN_BLOCK_ROSTER && s->extent[i].type != FIRN_BLOCK_FOOTER)
             return false;
     return true;
 }
@@ -237,6 +237,7 @@ void firn_writer_destroy(struct firn_writer *w)
     free(p->orphan);
     free(p->salvage);
     free(w->out.data);
+    firn_roll_fini(&w->roll);
     free(w->scratch.memory);
     firn_codec_destroy(w->codec);
     firn_loaded_fini(&w->loaded);

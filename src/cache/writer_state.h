@@ -53,6 +53,7 @@ struct firn_writer {
     struct firn_pending pending;
     struct firn_codec *codec;
     struct firn_buffer out; /* a commit */
+    struct firn_roll roll;  /* of its rows */
     struct firn_scratch scratch;
     bool no_memory;         /* to look at a block with: what is stored may seem not to be */
     uint32_t in_scratch;    /* place whose block is there, FIRN_NO_PLACE: none */

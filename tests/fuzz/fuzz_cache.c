@@ -40,7 +40,7 @@ static int ignore_entry(void *user, const struct firn_entry *entry)
 
 /* What firn_load() and verification do with a payload. */
 static void parse(struct firn_codec *codec, const struct firn_block *b, const uint8_t *payload,
-                  struct firn_rows *rows)
+                  struct firn_rows *rows, struct firn_roll *roll)
 {
     uint8_t *raw = NULL;
     size_t names = 0;
@@ -52,9 +52,11 @@ static void parse(struct firn_codec *codec, const struct firn_block *b, const ui
     uint32_t id;
     if (b->type == FIRN_BLOCK_ROWS) {
         float *values = malloc(b->width * sizeof *values);
-        if (values && firn_block_get_rows(codec, b, payload, rows) == 0)
+        if (values && firn_block_get_rows(codec, b, payload, rows) == 0) {
             for (uint32_t i = 0; i < b->count; i++)
                 firn_rows_values(rows, b, i, values);
+            firn_roll_add(roll, rows->key, b->count);
+        }
         free(values);
         return;
     }
@@ -63,7 +65,7 @@ static void parse(struct firn_codec *codec, const struct firn_block *b, const ui
     if (b->type == FIRN_BLOCK_HEAD)
         firn_head_get(raw, b->raw, &head);
     else if (b->type == FIRN_BLOCK_LEDGER)
-        firn_ledger_get(raw, b->raw, b->count, ignore_entry, &names);
+        firn_ledger_get(raw, b->raw, b->count, roll, ignore_entry, &names);
     else if (b->type == FIRN_BLOCK_ROOT && firn_root_get(raw, b->raw, &id, &root) == 0)
         firn_root_fini(&root);
     else if (b->type == FIRN_BLOCK_RUN)
@@ -80,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct firn_segment segment;
     struct firn_scratch scratch = {0};
     struct firn_rows rows = {0};
+    struct firn_roll roll = {0};
     struct firn_block b;
     struct firn_codec *codec = firn_codec_create();
     uint8_t *bytes = malloc(size + 1);
@@ -96,9 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (firn_segment_load(&segment, NULL) == 0)
         for (size_t i = 0; i < segment.n_extent; i++)
             if (firn_segment_read(&segment, segment.extent + i, &scratch, &b, NULL) == 0)
-                parse(codec, &b, scratch.memory + FIRN_HEADER, &rows);
+                parse(codec, &b, scratch.memory + FIRN_HEADER, &rows, &roll);
     firn_segment_fini(&segment);
     firn_rows_fini(&rows);
+    firn_roll_fini(&roll);
     firn_codec_destroy(codec);
     free(scratch.memory);
     free(bytes);
