@@ -119,17 +119,32 @@ static const char *root_path(const struct firn_index *index, size_t i)
     return i < index->n_root && index->root[i].path ? index->root[i].path : "";
 }
 
-/* How many roots sort before root i; roots are few. */
-static uint32_t rank_of(const struct firn_index *index, size_t i)
+struct ranked {
+    const char *path;
+    size_t root;
+};
+
+static int compare_ranked(const void *a, const void *b)
 {
-    const char *path = root_path(index, i);
-    uint32_t rank = 0;
-    for (size_t k = 0; k < index->n_root; k++) {
-        const char *other = root_path(index, k);
-        int c = firn_compare_text(other, strlen(other), path, strlen(path));
-        rank += c < 0 || (c == 0 && k < i);
-    }
-    return rank;
+    const struct ranked *x = a, *y = b;
+    int c = firn_compare_text(x->path, strlen(x->path), y->path, strlen(y->path));
+    return c ? c : (x->root > y->root) - (x->root < y->root);
+}
+
+/* How many roots sort before each. They are few, but a made-up cache may number a million. */
+static int rank_roots(struct firn_order *order, const struct firn_index *index)
+{
+    struct ranked *sorted = malloc((index->n_root + 1) * sizeof *sorted);
+    if (!sorted)
+        return -1;
+    for (size_t i = 0; i < index->n_root; i++)
+        sorted[i] = (struct ranked){root_path(index, i), i};
+    if (index->n_root > 1)
+        qsort(sorted, index->n_root, sizeof *sorted, compare_ranked);
+    for (size_t i = 0; i < index->n_root; i++)
+        order->rank[sorted[i].root] = (uint32_t)i;
+    free(sorted);
+    return 0;
 }
 
 void firn_order_key(const struct firn_order *order, const struct firn_index *index,
@@ -151,9 +166,9 @@ int firn_order_init(struct firn_order *order, const struct firn_index *index)
     order->rank = calloc(index->n_root + 1, sizeof *order->rank);
     order->photo = calloc(index->n_entry + 1, sizeof *order->photo);
     int result = key && order->rank && order->photo ? unite_classes(order, index) : -1;
+    if (result == 0)
+        result = rank_roots(order, index);
     if (result == 0) {
-        for (size_t i = 0; i < index->n_root; i++)
-            order->rank[i] = rank_of(index, i);
         for (size_t i = 0; i < index->n_entry; i++) {
             firn_order_key(order, index, index->entry + i, key + i);
             key[i].photo.entry = (uint32_t)i;
