@@ -70,8 +70,29 @@ static void test_many_roots(void)
     free(dir);
 }
 
+/* Classes are names that ascend: so a few bytes cannot ask for millions of them. */
+static void test_classes(void)
+{
+    static const char *const made_up[] = {"/x\0a\0a\0", "/x\0b\0a\0", "/x\0\0a\0", "/x\0a\0b\0"};
+    for (int i = 0; i < 4; i++) {
+        struct firn_cache_stat stat;
+        char *dir = test_dir();
+        struct firn_writer *w = writer(dir, 1 << 30);
+        add_some(w, 0, 20, 1); /* of ants and bees */
+        firn_writer_destroy(w);
+        add_root_block(dir, 1, 2, made_up[i], i == 2 ? 6 : 7);
+        struct firn_cache *c = open_reader(dir);
+        firn_cache_stat(c, &stat);
+        CHECK_INT(stat.classes, i < 3 ? 2 : 4);
+        firn_cache_close(c);
+        remove_dir(dir);
+        free(dir);
+    }
+}
+
 int main(void)
 {
     test_many_roots();
+    test_classes();
     CHECK_DONE();
 }

@@ -397,7 +397,7 @@ int firn_root_get(const uint8_t *bytes, size_t size, uint32_t *id, struct firn_r
     const char *p = root->path, *end = p + c.left;
     for (size_t i = 0; i < root->n_classes; i++) {
         p += strlen(p) + 1;
-        if (p == end)
+        if (p == end || !*p || (i > 0 && strcmp(root->classes[i - 1], p) >= 0))
             goto fail;
         root->classes[i] = p;
     }
