@@ -110,6 +110,8 @@ static struct firn_leaf *load_leaf(const struct firn_atlas *atlas, size_t k)
 const struct firn_entry *firn_atlas_entry(const struct firn_atlas *a, size_t photo)
 {
     size_t k = photo / FIRN_LEAF;
+    if (photo >= a->head.photos)
+        return NULL;
     struct firn_leaf *leaf = atomic_load_explicit(a->leaf + k, memory_order_acquire), *none = NULL;
     if (leaf)
         return leaf->entry + photo % FIRN_LEAF;
@@ -123,7 +125,7 @@ const struct firn_entry *firn_atlas_entry(const struct firn_atlas *a, size_t pho
 
 struct firn_leaf *firn_atlas_leaf(const struct firn_atlas *a, size_t k)
 {
-    return load_leaf(a, k);
+    return k < a->head.n[FIRN_TABLE_LEAF] ? load_leaf(a, k) : NULL;
 }
 
 const struct firn_entry *firn_leaf_entry(const struct firn_leaf *leaf, size_t i)

@@ -107,6 +107,22 @@ static int take_head(struct firn_cursor *c, struct firn_atlas *a)
     return take_segments(c, a) == 0 ? take_facts(c, a) : -1;
 }
 
+/* Reads all of HOLE, where each photograph stands once, or of START, where the first is 0. */
+static int load_rising(struct firn_atlas *a, enum firn_atlas_table table)
+{
+    const struct firn_table *t = a->table + table;
+    const bool start = table == FIRN_TABLE_START;
+    uint64_t least = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const uint8_t *p = firn_table_at(t, i);
+        uint64_t number = p ? firn_get(p, 4) : UINT64_MAX;
+        if (number < least || number >= a->head.photos + start || (start && i == 0 && number > 0))
+            return -1;
+        least = number + !start;
+    }
+    return 0;
+}
+
 /* The tables lie one behind the other, each on pages of its own, behind the head. */
 static int lay_tables(struct firn_atlas *a, uint64_t page)
 {
@@ -122,8 +138,7 @@ static int lay_tables(struct firn_atlas *a, uint64_t page)
     }
     a->leaf = calloc(a->head.n[FIRN_TABLE_LEAF] + 1, sizeof *a->leaf);
     /* A page of these that failed later could put a row beside the label of another. */
-    return a->leaf && firn_table_load(a->table + FIRN_TABLE_HOLE) == 0 &&
-                   firn_table_load(a->table + FIRN_TABLE_START) == 0
+    return a->leaf && load_rising(a, FIRN_TABLE_HOLE) == 0 && load_rising(a, FIRN_TABLE_START) == 0
                ? 0
                : -1;
 }

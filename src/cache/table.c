@@ -73,14 +73,6 @@ const uint8_t *firn_table_at(const struct firn_table *t, size_t i)
     return page ? page + i % per_page * t->width : NULL;
 }
 
-int firn_table_load(struct firn_table *t)
-{
-    for (size_t i = 0; i < t->n; i += firn_table_per_page(t->width))
-        if (!firn_table_at(t, i))
-            return -1;
-    return 0;
-}
-
 int firn_table_check(const struct firn_table *t)
 {
     uint8_t page[FIRN_PAGE];

@@ -45,9 +45,6 @@ void firn_table_forget(struct firn_table *table);
 /** Record i (below n), or NULL: its page is damaged or cannot be read. Any thread may ask. */
 const uint8_t *firn_table_at(const struct firn_table *table, size_t i);
 
-/** Reads all pages and keeps them: nothing that is asked of it fails from then on. 0, -1. */
-int firn_table_load(struct firn_table *table);
-
 /** Reads all pages and keeps none. 0, or -1: one is damaged. */
 int firn_table_check(const struct firn_table *table);
 

@@ -131,6 +131,8 @@ static int set_mark(struct firn_view *v, size_t k, bool row)
     m->at = (uint32_t)at;
     m->replaces = c == 0;
     before = firn_atlas_rows_before(a, at, &had_row);
+    if (m->replaces && had_row != (firn_atlas_entry(a, at)->state == FIRN_DONE))
+        return 1; /* somebody made it up */
     m->row_at = (uint32_t)(before - m->dropped_rows + m->rows);
     m[1].dropped = m->dropped + m->replaces;
     m[1].dropped_rows = m->dropped_rows + (m->replaces && had_row);
@@ -177,7 +179,11 @@ int firn_view_init(struct firn_view *v, const struct firn_loaded *loaded)
         v->stat.gone = a->head.gone;
         v->stat.rows += a->head.rows;
     }
-    return firn_order_init(&v->order, &loaded->index) == 0 ? init(v) : -1;
+    if (firn_order_init(&v->order, &loaded->index) != 0)
+        return -1;
+    if (a && a->head.n[FIRN_TABLE_START] != v->order.n_classes + 1)
+        return 1; /* a label would name no class */
+    return init(v);
 }
 
 void firn_view_fini(struct firn_view *v)
