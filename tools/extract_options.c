@@ -50,6 +50,16 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
     args->table[n] = (struct firn_opt){0};
 }
 
+void firn_extract_complete(struct firn_extract_args *args)
+{
+    struct firn_extract_options *o = &args->options;
+    o->store = args->store == 2 ? FIRN_STORE_F16 : FIRN_STORE_F32;
+    o->turn = args->exif == 2;
+    o->fast = args->decode == 2;
+    o->memory = args->memory == 2 ? FIRN_MEMORY_SMALL : FIRN_MEMORY_NORMAL;
+    o->io = args->io == 0 ? FIRN_IO_PROBE : args->io == 1 ? FIRN_IO_URING : FIRN_IO_THREADS;
+}
+
 int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *args, int argc,
                        char **argv)
 {
@@ -63,10 +73,6 @@ int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *a
     }
     o->paths = (const char *const *)argv;
     o->n_paths = (size_t)argc;
-    o->store = args->store == 2 ? FIRN_STORE_F16 : FIRN_STORE_F32;
-    o->turn = args->exif == 2;
-    o->fast = args->decode == 2;
-    o->memory = args->memory == 2 ? FIRN_MEMORY_SMALL : FIRN_MEMORY_NORMAL;
-    o->io = args->io == 0 ? FIRN_IO_PROBE : args->io == 1 ? FIRN_IO_URING : FIRN_IO_THREADS;
+    firn_extract_complete(args);
     return FIRN_CLI_GO;
 }

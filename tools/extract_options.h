@@ -39,4 +39,7 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
 int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *args, int argc,
                        char **argv);
 
+/** Brings `options` up to date after a value in the table has become another one. */
+void firn_extract_complete(struct firn_extract_args *args);
+
 #endif

@@ -65,11 +65,21 @@ static void own_options(struct firn_watch_args *m, struct firn_opt own[OWN_OPTIO
     memcpy(own, table, sizeof(table));
 }
 
+/** Makes m->watch of what was read. */
+static void complete(struct firn_watch_args *m)
+{
+    struct firn_watch_options *w = &m->watch;
+    w->extract = m->extract.options;
+    w->extract.paths = m->directories.item;
+    w->extract.n_paths = m->directories.n;
+    w->exclude = m->exclude.item;
+    w->n_exclude = m->exclude.n;
+}
+
 /** `argv` is the copy that stays, and may be put into another order. */
 static int read_all(struct firn_watch_args *m, const struct firn_verb *verb, int argc)
 {
     struct firn_extract_args *args = &m->extract;
-    struct firn_watch_options *w = &m->watch;
     struct firn_opt own[OWN_OPTIONS];
     own_options(m, own);
     firn_extract_table(args, own);
@@ -88,11 +98,7 @@ static int read_all(struct firn_watch_args *m, const struct firn_verb *verb, int
     if (m->directories.n == 0) {
         return firn_cli_usage(verb, "no directory given");
     }
-    w->extract = args->options;
-    w->extract.paths = m->directories.item;
-    w->extract.n_paths = m->directories.n;
-    w->exclude = m->exclude.item;
-    w->n_exclude = m->exclude.n;
+    complete(m);
     return FIRN_CLI_GO;
 }
 
@@ -167,13 +173,18 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
+/** What features are made of, where they are, and what was done before anything else. */
+static bool is_fixed(const struct firn_opt *opt)
+{
+    static const char *const fixed[] = {"model", "output", "bn", "resize", "crop", "exif",
+                                        "decode", "views", "store", "cpu",
+                                        "allow-network-fs", "background", "priority", NULL};
+    return is_one_of(opt->name, fixed);
+}
+
 bool firn_watch_args_changed(const struct firn_watch_args *from, const struct firn_watch_args *to,
                              char fixed[256])
 {
-    /* What features are made of, where they are, and what was done before anything else. */
-    static const char *const never[] = {"model", "output", "bn", "resize", "crop", "exif",
-                                        "decode", "views", "store", "cpu",
-                                        "allow-network-fs", "background", "priority", NULL};
     static const char *const outside[] = {"config", "log", "metrics-file", NULL};
     bool changed = !same_list(&from->directories, &to->directories);
     fixed[0] = '\0';
@@ -182,7 +193,7 @@ bool firn_watch_args_changed(const struct firn_watch_args *from, const struct fi
         if (same_value(opt, &to->extract.table[i])) {
             continue;
         }
-        if (is_one_of(opt->name, never)) {
+        if (is_fixed(opt)) {
             size_t n = strlen(fixed);
             snprintf(fixed + n, 256 - n, "%s%s", n ? ", " : "", opt->name);
         } else {
@@ -192,19 +203,21 @@ bool firn_watch_args_changed(const struct firn_watch_args *from, const struct fi
     return changed;
 }
 
+/** Of an option that stands for one value. */
+static size_t size_of(const struct firn_opt *opt)
+{
+    return opt->kind == FIRN_OPT_FLAG ? sizeof(bool)
+           : opt->kind == FIRN_OPT_TEXT ? sizeof(char *) : sizeof(int);
+}
+
 void firn_watch_args_keep(struct firn_watch_args *to, const struct firn_watch_args *from)
 {
-    struct firn_extract_options *o = &to->watch.extract;
-    const struct firn_extract_options *was = &from->watch.extract;
-    o->model = was->model;
-    o->cache = was->cache;
-    o->bn = was->bn;
-    o->resize = was->resize;
-    o->crop = was->crop;
-    o->turn = was->turn;
-    o->fast = was->fast;
-    o->views = was->views;
-    o->store = was->store;
-    o->cpu = was->cpu;
-    o->allow_network_fs = was->allow_network_fs;
+    for (size_t i = 0; from->extract.table[i].kind; i++) {
+        const struct firn_opt *opt = &from->extract.table[i];
+        if (is_fixed(opt)) {
+            memcpy(to->extract.table[i].value, opt->value, size_of(opt));
+        }
+    }
+    firn_extract_complete(&to->extract);
+    complete(to);
 }
