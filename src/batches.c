@@ -105,7 +105,7 @@ static void make_fingerprint(struct batches *x)
 static int open_cache(struct batches *x, struct firn_error *err)
 {
     const struct firn_extract_options *o = x->options;
-    int status = firn_recipe_cache(&x->engine.fp, firn_layered_dim(x->engine.layered), o,
+    int status = firn_recipe_cache(&x->engine.fp, firn_layered_dim(x->engine.layered), o, 0,
                                    &x->photos.roots, &x->writer, err);
     if (status == -FIRN_CONFIG)
         return firn_fail_in(err, status, "features by batches belong to one set of photographs, "

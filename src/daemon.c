@@ -365,8 +365,8 @@ static int prepare(struct firn_watch *w, struct firn_error *err)
     w->loads = 1;
     if (w->recipe.untrained)
         firn_notice(o, "%s: seeded random weights, for trying only", o->model);
-    return firn_recipe_cache(&w->recipe.fingerprint, firn_trunk_dim(w->recipe.trunk), o, &w->roots,
-                             &w->writer, err);
+    return firn_recipe_cache(&w->recipe.fingerprint, firn_trunk_dim(w->recipe.trunk), o,
+                             w->options.lock, &w->roots, &w->writer, err);
 }
 
 int firn_watch_start(struct firn_watch **out, const struct firn_watch_options *options,
@@ -398,6 +398,11 @@ int firn_watch_start(struct firn_watch **out, const struct firn_watch_options *o
     else
         *out = w;
     return status;
+}
+
+int firn_watch_hold(const struct firn_watch *w)
+{
+    return firn_writer_hold(w->writer);
 }
 
 int firn_watch_fd(const struct firn_watch *w)

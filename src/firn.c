@@ -218,7 +218,7 @@ static int prepare(struct extraction *x, struct firn_error *err)
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
         (status = firn_roots_refuse(&x->roots, o->cache, err)) ||
         (status = firn_recipe_open(&x->recipe, o, err)) ||
-        (status = firn_recipe_cache(&x->recipe.fingerprint, firn_trunk_dim(x->recipe.trunk), o,
+        (status = firn_recipe_cache(&x->recipe.fingerprint, firn_trunk_dim(x->recipe.trunk), o, 0,
                                     &x->roots, &x->writer, err)))
         return status;
     return build_line(x, err);

@@ -138,10 +138,10 @@ static void tell_absent(struct firn_writer *writer, const struct firn_extract_op
 }
 
 int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
-                      const struct firn_extract_options *o, struct firn_roots *roots,
+                      const struct firn_extract_options *o, int lock, struct firn_roots *roots,
                       struct firn_writer **writer, struct firn_error *err)
 {
-    struct firn_writer_settings settings = {.allow_network = o->allow_network_fs};
+    struct firn_writer_settings settings = {.allow_network = o->allow_network_fs, .lock = lock};
     struct firn_views views;
     *writer = NULL;
     int status = firn_views_parse(&views, o->views, err);

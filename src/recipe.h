@@ -35,11 +35,12 @@ void firn_recipe_close(struct firn_recipe *recipe);
 
 /**
  * Opens the cache that `options` name for features of `dim` values and this fingerprint, says what
- * is wrong with it, and declares the roots in it, which get their ids. Failures as of
- * firn_writer_open(); *writer is to be closed in any case.
+ * is wrong with it, and declares the roots in it, which get their ids. `lock`: from
+ * firn_writer_hold(), or 0. Failures as of firn_writer_open(); close *writer in any case.
  */
 int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
-                      const struct firn_extract_options *options, struct firn_roots *roots,
-                      struct firn_writer **writer, struct firn_error *err);
+                      const struct firn_extract_options *options, int lock,
+                      struct firn_roots *roots, struct firn_writer **writer,
+                      struct firn_error *err);
 
 #endif

@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """How the daemon fits into a system: check_watch_manners.py FIRN SAMPLES."""
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -117,6 +120,19 @@ def configuration():
     t.run("watch", "--config", t.dir / "missing.conf", expect=66)
 
 
+def ask_for_the_lock(stop):
+    """Again and again: the cache is never free."""
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    free = asked = 0
+    with open(t.cache / "LOCK", "r+b") as file:
+        while not stop.is_set():
+            answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, lock)
+            free += struct.unpack("hhqqi4x", answer)[0] == fcntl.F_UNLCK
+            asked += 1
+            time.sleep(0.001)
+    t.check(free == 0 and asked > 0, f"the cache was free {free} times of {asked}")
+
+
 def again(file):
     """SIGHUP reads the file again: what can change does, what cannot is named, nothing is lost."""
     other, lines = t.dir / "more", [f"model = {MODEL[1]}", "resize = 36", "crop = 32"]
@@ -168,9 +184,14 @@ def again(file):
     one.write_bytes(t.photograph())
     t.wait(lambda: t.done(one), "it goes on as before")
     descriptors = t.descriptors()
+    stop = threading.Event()
+    rival = threading.Thread(target=ask_for_the_lock, args=(stop,))
+    rival.start()
     for i in range(10):
         write(f"settle = {100 + i}")
         hangup("goes by it")
+    stop.set()
+    rival.join()
     t.check(t.descriptors() <= descriptors, "no descriptor leaks")
     t.stop()
     t.run("verify", "-q", t.cache)

@@ -263,7 +263,7 @@ static void prepare_killed(void)
             firn_published_read(dir, &p);
     }
     firn_writer_destroy(w);
-    CHECK(firn_lock(dir, &fd, &(struct firn_published){0}, &err) == 0, "%s", err.text);
+    CHECK(firn_lock(dir, 0, &fd, &(struct firn_published){0}, &err) == 0, "%s", err.text);
     firn_publish(fd, p.number, p.segment, p.offset);
     close(fd);
 }

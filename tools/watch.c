@@ -170,12 +170,16 @@ static bool start_again(struct daemon *d, struct firn_watch_args *fresh)
     struct firn_watch_status s;
     struct firn_error err;
     firn_watch_status(d->watch, &s);
+    fresh->watch.lock = d->args->watch.lock = firn_watch_hold(d->watch);
     d->failure = -firn_watch_stop(d->watch, &err);
     d->watch = NULL;
     bool begun = !d->failure && start(d, fresh, &err) == 0;
     if (!begun && !d->failure) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s; the configuration stays as it was", err.text);
         d->failure = start(d, d->args, &err);
+    }
+    if (fresh->watch.lock) {
+        close(fresh->watch.lock);
     }
     if (d->failure) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);

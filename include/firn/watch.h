@@ -19,6 +19,7 @@ struct firn_watch_options {
      * the watch, one at a time, and must not call back into it; on_progress and stop are not used.
      */
     struct firn_extract_options extract;
+    int lock; /**< from firn_watch_hold(), or 0 */
     const char *const *exclude; /**< patterns (glob) of names to leave out */
     size_t n_exclude;
     int settle_ms;              /**< how long a file must look the same before it is read; 100 */
@@ -44,6 +45,13 @@ int firn_watch_start(struct firn_watch **out, const struct firn_watch_options *o
 
 /** A descriptor that becomes readable when the watch has ended by itself, for good. */
 int firn_watch_fd(const struct firn_watch *watch);
+
+/**
+ * A descriptor that keeps the cache of this watch locked when that has been stopped, so that
+ * another watch of the same cache can begin and nobody comes in between. It is the caller's, to be
+ * closed then. 0: there is none to be had.
+ */
+int firn_watch_hold(const struct firn_watch *watch);
 
 /** Computes nothing more until it is resumed; new photographs are still noticed. */
 void firn_watch_pause(struct firn_watch *watch, bool paused);

@@ -115,7 +115,15 @@ static bool is_still(int fd, const char *path)
            mine.st_dev == there.st_dev;
 }
 
-int firn_lock(const char *dir, int *out, struct firn_published *published, struct firn_error *err)
+/* What shares an open file shares its lock. */
+int firn_lock_hold(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return copy < 0 ? 0 : copy;
+}
+
+int firn_lock(const char *dir, int held, int *out, struct firn_published *published,
+              struct firn_error *err)
 {
     char path[4096];
     *out = -1;
@@ -123,7 +131,10 @@ int firn_lock(const char *dir, int *out, struct firn_published *published, struc
     if (snprintf(path, sizeof path, "%s/LOCK", dir) >= (int)sizeof path)
         return firn_fail(err, FIRN_CANTCREATE, "%.200s...: the path is too long", dir);
     for (int tries = 0; tries < 10; tries++) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        int fd = held ? firn_lock_hold(held) : 0;
+        held = 0;
+        if (!fd)
+            fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
         if (fd < 0)
             return firn_fail(err, FIRN_CANTCREATE, "%s: %s", path, strerror(errno));
         int locked = try_lock(fd), saved = errno;

@@ -29,10 +29,15 @@ bool firn_published_read(const char *dir, struct firn_published *published);
 bool firn_published_is_live(const struct firn_published *published);
 
 /**
- * Takes the lock of `dir`: *fd holds it until it is closed. *published is what the last writer
- * left (zeros when nothing). FIRN_LOCKED names the holder; FIRN_CANTCREATE.
+ * Takes the lock of `dir`: *fd holds it until it is closed. `held`: from firn_lock_hold(), or 0.
+ * *published is what the last writer left (zeros when nothing). FIRN_LOCKED names the holder;
+ * FIRN_CANTCREATE.
  */
-int firn_lock(const char *dir, int *fd, struct firn_published *published, struct firn_error *err);
+int firn_lock(const char *dir, int held, int *fd, struct firn_published *published,
+              struct firn_error *err);
+
+/** A descriptor, never 0, that keeps the lock until it is closed, too. 0: none is to be had. */
+int firn_lock_hold(int fd);
 
 /** Says how far the writer has got. Failure is harmless: readers then see less, never more. */
 void firn_publish(int fd, uint32_t number, uint64_t segment, uint64_t offset);

@@ -473,6 +473,11 @@ void firn_writer_index(struct firn_writer *w)
     w->wrote = false;
 }
 
+int firn_writer_hold(const struct firn_writer *w)
+{
+    return firn_lock_hold(w->lock);
+}
+
 int firn_writer_close(struct firn_writer *w, struct firn_error *err)
 {
     if (!w)

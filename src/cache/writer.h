@@ -28,6 +28,7 @@ struct firn_disk;
 struct firn_writer_settings {
     bool allow_network;           /**< write to a network file system, whose locks may not lock */
     const struct firn_disk *disk; /**< for tests; NULL: firn_disk_system */
+    int lock;                     /**< from firn_writer_hold(): taken already; 0: not yet */
     int views;                    /**< features in a row; 0: 1 */
     uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */
     size_t index_from;            /**< with so many photographs INDEX is made; 0: 8192 */
@@ -128,6 +129,12 @@ int firn_writer_commit(struct firn_writer *w, struct firn_error *err);
 
 /** Remembers a run for `firn stat`; on disk with the next commit. */
 int firn_writer_run(struct firn_writer *w, const struct firn_run *run, struct firn_error *err);
+
+/**
+ * A descriptor that keeps the cache locked when this writer has been closed, for the next one: till
+ * it is closed. 0: there is none to be had.
+ */
+int firn_writer_hold(const struct firn_writer *w);
 
 /** Commits, seals the segment, unlocks, frees (always). NULL is fine. */
 int firn_writer_close(struct firn_writer *w, struct firn_error *err);

@@ -209,7 +209,7 @@ static int open_cache(struct firn_writer *w, const char *dir, const struct firn_
     if (result == 0)
         result = check_file_system(w, dir, err);
     if (result == 0)
-        result = firn_lock(dir, &w->lock, &published, err);
+        result = firn_lock(dir, w->held, &w->lock, &published, err);
     if (result == 0)
         result = firn_load(&w->loaded, dir, FIRN_LOAD_WRITER, err);
     if (result != 0)
@@ -261,6 +261,7 @@ static int open_writer(struct firn_writer **out, const char *dir, const struct f
     w->index_from = settings->index_from ? settings->index_from : INDEX_FROM;
     w->footer_blocks = settings->footer_blocks ? settings->footer_blocks : FOOTER_BLOCKS;
     w->allow_network = settings->allow_network;
+    w->held = settings->lock;
     w->lock = -1;
     w->growing = w->reopen = FIRN_NO_SEGMENT;
     w->in_scratch = FIRN_NO_PLACE;

@@ -42,6 +42,7 @@ struct firn_writer {
     size_t index_from;
     size_t footer_blocks;
     bool allow_network;
+    int held; /* the lock, from the writer before */
     int lock;
     struct firn_loaded loaded;
     size_t growing;        /* index into loaded.segment; NO_SEGMENT when none is open */

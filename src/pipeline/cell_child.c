@@ -142,11 +142,23 @@ static bool obey(struct warden *w)
     return true;
 }
 
+/* It outlives the daemon for a moment, in which it must not hold a lock or a socket of its. */
+static void close_all_but(int a, int b)
+{
+    unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+    if (low > 3)
+        close_range(3, low - 1, 0);
+    if (high > low + 1)
+        close_range(low + 1, high - 1, 0);
+    close_range(high + 1, ~0U, 0);
+}
+
 void firn_warden_run(int orders, int memory, int cells, size_t span, size_t limit)
 {
     struct warden w = {.orders = orders, .memory = memory, .cells = cells, .span = span,
                        .limit = limit, .child = calloc((size_t)cells, sizeof(pid_t))};
     sigset_t all;
+    close_all_but(orders, memory);
     sigfillset(&all); /* the daemon's signals are not ours: we end when its socket closes */
     sigprocmask(SIG_SETMASK, &all, NULL);
     sigemptyset(&all);
