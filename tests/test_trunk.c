@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "check.h"
+#include "model/family.h"
 #include "trunk/state.h"
 
 #define CROP 64 /* small maps: every layer runs, quickly, with odd sizes on the way */
@@ -157,6 +158,25 @@ static void check_table(void)
     firn_trunk_destroy(trunk);
 }
 
+/* What a feature of a deep family may differ by from one of an earlier firn is no last bit. */
+static void check_classes(void)
+{
+    static const char *const names[] = {"resnet50", "resnet101"};
+    struct firn_network *network = malloc(sizeof *network);
+    struct firn_trunk *trunk = malloc(sizeof *trunk);
+    for (int i = 0; i < 2; i++) {
+        struct firn_fingerprint fp;
+        char want[64];
+        firn_network_init(network, firn_family_find(names[i]));
+        CHECK_INT(firn_plan_build(&trunk->plan, &network->net, 224, NULL), 0);
+        firn_trunk_fingerprint(trunk, &fp);
+        snprintf(want, sizeof want, "trunk=float32-minimal-filtering-%d bound=3e-5", i + 1);
+        CHECK_STR(fp.part[FIRN_PART_NUMERIC], want);
+    }
+    free(network);
+    free(trunk);
+}
+
 /* Crops as small as a pixel and as odd as can be go through every layer. */
 static void check_crops(void)
 {
@@ -191,6 +211,7 @@ int main(int argc, char **argv)
 {
     bool all = argc > 1 && !strcmp(argv[1], "all"), few = argc > 1 && !strcmp(argv[1], "few");
     check_table();
+    check_classes();
     if (few) { /* for an emulated processor */
         check_levels(families[0], CROP / 2);
         check_small(families[0], CROP / 2, firn_cpu_best(), 1);

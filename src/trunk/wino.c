@@ -108,7 +108,7 @@ static void cut(struct wino_op *w, int r)
 {
     const struct firn_conv_shape *s = &w->op.shape;
     static const int least[5] = {[2] = 4, [3] = 2, [4] = 4}, most[5] = {[2] = 5, [3] = 6, [4] = 5};
-    int limit = r != 3 ? most[r] : s->careful ? 4 : s->cin > 128 ? 5 : most[r];
+    int limit = r != 3 ? most[r] : s->cin > 128 ? 5 : s->careful ? 3 : most[r];
     int h = firn_conv_out_h(s), width = firn_conv_out_w(s);
     struct firn_wino_axis larger = firn_wino_cut(h > width ? h : width, r, least[r], limit);
     w->axis[0] = firn_wino_cut(h, r, larger.m, larger.m);
@@ -141,7 +141,8 @@ static void size_block(struct wino_op *w)
 
 static bool suited(const struct firn_conv_shape *s)
 {
-    bool taps = (s->kernel == 3 && s->stride <= 2) || (s->kernel == 7 && s->stride == 2);
+    bool seven = s->kernel == 7 && s->stride == 2 && !s->careful;
+    bool taps = (s->kernel == 3 && s->stride <= 2) || seven;
     bool channels = s->cin % FIRN_WINO_LANES == 0 || (s->cin <= GATHERED && s->stride == 2);
     return taps && channels && s->groups == 1 && s->pad == s->kernel / 2 &&
            s->cout % FIRN_PANEL == 0;
