@@ -180,6 +180,10 @@ def again(file):
     hangup("the configuration stays as it was")
     write("settle = never")
     hangup(f"{file}: stays as it was")
+    file.unlink()
+    os.mkfifo(file)
+    hangup("is not a regular file")
+    file.unlink()
     one = t.photos / "ring" / "one.jpg"
     one.write_bytes(t.photograph())
     t.wait(lambda: t.done(one), "it goes on as before")

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef FIRN_INIH
 
+#include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MOST (1 << 20) /* bytes of a file */
 
 struct reading {
     const struct firn_verb *verb;
@@ -56,12 +63,35 @@ static int on_line(void *user, const char *section, const char *name, const char
     return r->status == FIRN_CLI_GO;
 }
 
-int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
-                     struct firn_config *config)
+/** A pipe would keep the daemon waiting, with its signals, for as long as nobody writes to it. */
+static FILE *open_file(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *reason = NULL;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        reason = strerror(errno);
+    } else if (!S_ISREG(st.st_mode)) {
+        reason = "is not a regular file";
+    } else if (st.st_size > MOST) {
+        reason = "is longer than 1 MB";
+    }
+    FILE *file = reason ? NULL : fdopen(fd, "r");
+    if (!file) {
+        firn_cli_warn("%s: cannot be read: %s", path, reason ? reason : strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return file;
+}
+
+static int read_lines(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
+                      FILE *file, struct firn_config *config)
 {
     struct reading r = {verb, opts, config, FIRN_CLI_GO};
-    int line = ini_parse(path, on_line, &r);
-    if (line < 0) {
+    int line = ini_parse_file(file, on_line, &r);
+    if (line < 0 || ferror(file)) {
         firn_cli_warn("%s: cannot be read", path);
         return FIRN_NOINPUT;
     }
@@ -70,6 +100,18 @@ int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, 
         return FIRN_CONFIG;
     }
     return FIRN_CLI_GO;
+}
+
+int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
+                     struct firn_config *config)
+{
+    FILE *file = open_file(path);
+    if (!file) {
+        return FIRN_NOINPUT;
+    }
+    int status = read_lines(verb, opts, path, file, config);
+    fclose(file);
+    return status;
 }
 
 #else
