@@ -117,6 +117,9 @@ def configuration():
     for line in ("modle = x", "ac-only = maybe", "settle = none", "what"):
         file.write_text(line + "\n")
         t.run("watch", "--config", file, expect=78)
+    file.write_text(f"directory = {'/long' * 60}\n")
+    done = subprocess.run([t.firn, "watch", "--config", file], capture_output=True, text=True)
+    t.check(done.returncode == 78 and "longer than" in done.stderr, f"a long line: {done.stderr}")
     t.run("watch", "--config", t.dir / "missing.conf", expect=66)
 
 

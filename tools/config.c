@@ -86,17 +86,44 @@ static FILE *open_file(const char *path)
     return file;
 }
 
+struct lines {
+    FILE *file;
+    int most; /* bytes that inih takes of a line, once there was a longer one */
+};
+
+/** For inih, which would take the rest of a long line for another one. */
+static char *next_line(char *line, int room, void *stream)
+{
+    struct lines *lines = stream;
+    if (lines->most || !fgets(line, room, lines->file)) {
+        return NULL;
+    }
+    if (strlen(line) + 1 == (size_t)room && line[room - 2] != '\n') {
+        int next = getc(lines->file);
+        if (next != EOF && next != '\n') {
+            lines->most = room - 1;
+            return NULL;
+        }
+    }
+    return line;
+}
+
 static int read_lines(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
-                      FILE *file, struct firn_config *config)
+                      struct lines *lines, struct firn_config *config)
 {
     struct reading r = {verb, opts, config, FIRN_CLI_GO};
-    int line = ini_parse_file(file, on_line, &r);
-    if (line < 0 || ferror(file)) {
+    int line = ini_parse_stream(next_line, lines, on_line, &r);
+    if (line < 0 || ferror(lines->file)) {
         firn_cli_warn("%s: cannot be read", path);
         return FIRN_NOINPUT;
     }
     if (line > 0) {
         firn_cli_warn("%s: line %d is wrong", path, line);
+        return FIRN_CONFIG;
+    }
+    if (lines->most) {
+        firn_cli_warn("%s: a line is longer than %d bytes; a link gives a directory a shorter name",
+                      path, lines->most);
         return FIRN_CONFIG;
     }
     return FIRN_CLI_GO;
@@ -105,12 +132,12 @@ static int read_lines(const struct firn_verb *verb, const struct firn_opt *opts,
 int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
                      struct firn_config *config)
 {
-    FILE *file = open_file(path);
-    if (!file) {
+    struct lines lines = {open_file(path), 0};
+    if (!lines.file) {
         return FIRN_NOINPUT;
     }
-    int status = read_lines(verb, opts, path, file, config);
-    fclose(file);
+    int status = read_lines(verb, opts, path, &lines, config);
+    fclose(lines.file);
     return status;
 }
 
