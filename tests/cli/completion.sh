@@ -16,3 +16,8 @@ complete_words firn extract -
 complete_words firn bench c
 touch photo.jpg
 complete_words firn show ph
+complete_words firn bn ''
+complete_words firn help bn es
+complete_words firn bn diff --
+complete_words firn bn estimate --method p
+complete_words firn watch --priority ''
