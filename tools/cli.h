@@ -121,6 +121,9 @@ int firn_cli_print_json(struct firn_json *json);
  */
 int firn_cli_put(FILE *out, const char *text);
 
+/** Whether `out` is a terminal that obeys escape sequences: none does that calls itself dumb. */
+bool firn_cli_obeys(FILE *out);
+
 /** Colours of `out`'s terminal, or "" where there is none or NO_COLOR is set. */
 enum firn_colour { FIRN_PLAIN, FIRN_RED, FIRN_YELLOW, FIRN_GREEN, FIRN_BOLD, FIRN_DIM };
 const char *firn_cli_colour(FILE *out, enum firn_colour colour);

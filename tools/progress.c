@@ -36,7 +36,7 @@ static double per_second(double amount, const struct firn_progress *p)
 
 void firn_progress_start(struct firn_display *d, const volatile int *stop)
 {
-    d->live = isatty(STDERR_FILENO) && !firn_cli_quiet;
+    d->live = firn_cli_obeys(stderr) && !firn_cli_quiet;
     d->next_plain = PLAIN_EVERY;
     d->stop = stop;
 }

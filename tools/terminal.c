@@ -125,13 +125,19 @@ int firn_cli_print_json(struct firn_json *json)
     return FIRN_OK;
 }
 
+bool firn_cli_obeys(FILE *out)
+{
+    const char *term = getenv("TERM");
+    return term && strcmp(term, "dumb") != 0 && isatty(fileno(out));
+}
+
 const char *firn_cli_colour(FILE *out, enum firn_colour colour)
 {
     static const char *const codes[] = {
         "\033[0m", "\033[31m", "\033[33m", "\033[32m", "\033[1m", "\033[2m",
     };
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    if ((no && *no) || !term || strcmp(term, "dumb") == 0 || !isatty(fileno(out))) {
+    const char *no = getenv("NO_COLOR");
+    if ((no && *no) || !firn_cli_obeys(out)) {
         return "";
     }
     return codes[colour];
