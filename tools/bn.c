@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn bn`: finds the verb behind it. */
 #include "cli.h"
+#include "output.h"
 
 #include <string.h>
 
@@ -28,6 +29,7 @@ static void list_verbs(FILE *out)
 int firn_bn_check_output(const struct firn_verb *verb, const char *output,
                          const char *const *inputs, size_t n)
 {
+    struct firn_error err = {0};
     int status = FIRN_CLI_GO;
     const char *dot = strrchr(output, '.');
     if (dot && (strcmp(dot, ".pth") == 0 || strcmp(dot, ".pt") == 0)) {
@@ -35,6 +37,9 @@ int firn_bn_check_output(const struct firn_verb *verb, const char *output,
     }
     for (size_t i = 0; i < n && status == FIRN_CLI_GO; i++) {
         status = firn_cli_spare(verb, inputs[i], output);
+    }
+    if (status == FIRN_CLI_GO && firn_output_check(output, &err)) {
+        return firn_cli_fail(&err);
     }
     return status;
 }

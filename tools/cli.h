@@ -62,8 +62,8 @@ extern const struct firn_verb firn_verb_bn_estimate, firn_verb_bn_merge, firn_ve
     firn_verb_bn_diff, firn_verb_bn_advise;
 
 /**
- * Statistics and checkpoints are safetensors: FIRN_CLI_GO, or refuses torch.save()'s endings, and
- * any of the `n` inputs (entries may be NULL).
+ * Statistics and checkpoints are safetensors: FIRN_CLI_GO, or refuses torch.save()'s endings,
+ * any of the `n` inputs (entries may be NULL), and what cannot be created.
  */
 int firn_bn_check_output(const struct firn_verb *verb, const char *output,
                          const char *const *inputs, size_t n);

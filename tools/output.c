@@ -61,13 +61,39 @@ static void release(struct firn_output *out)
     *out = (struct firn_output){0};
 }
 
-int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err)
+static int fail_to_create(struct firn_error *err, const char *path, int error)
+{
+    return firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", path, strerror(error));
+}
+
+static int check_name(const char *path, struct firn_error *err)
 {
     struct stat st;
-    *out = (struct firn_output){0};
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         return firn_output_fail(err, FIRN_CANTCREATE,
                                 "%s: exists and is not a regular file; give another name", path);
+    }
+    return 0;
+}
+
+int firn_output_check(const char *path, struct firn_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int result = folder ? check_name(path, err)
+                        : firn_output_fail(err, FIRN_NOMEM, "out of memory");
+    if (result == 0 && access(folder, W_OK | X_OK) != 0) {
+        result = fail_to_create(err, path, errno);
+    }
+    free(folder);
+    return result;
+}
+
+int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err)
+{
+    *out = (struct firn_output){0};
+    if (check_name(path, err)) {
+        return -(int)err->code;
     }
     out->path = strdup(path);
     if (!out->path || asprintf(&out->temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
@@ -78,8 +104,7 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
     if (!out->file) {
         int code = errno;
         release(out);
-        return firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", path,
-                                strerror(code));
+        return fail_to_create(err, path, code);
     }
     watch(out->temp);
     return 0;

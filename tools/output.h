@@ -17,6 +17,9 @@ struct firn_output {
     int failure;     /**< errno of the first write that failed: later ones do nothing */
 };
 
+/** Says before long work whether firn_output_open() would refuse `path` after it. */
+int firn_output_check(const char *path, struct firn_error *err);
+
 /** Begins. On failure nothing is left behind and nothing need be discarded. */
 int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** `firn probe`: trains the last layer on cached features, and says how good it is. */
+#include "output.h"
 #include "probe.h"
 
 static void on_notice(void *user, const char *text)
@@ -12,7 +13,7 @@ static int run(const struct firn_probe_options *o, const char *output, bool json
 {
     struct firn_probe *p;
     struct firn_error err = {0};
-    if (firn_probe(&p, o, &err)) {
+    if ((output && firn_output_check(output, &err)) || firn_probe(&p, o, &err)) {
         return firn_cli_fail(&err);
     }
     int status = FIRN_OK;

@@ -20,6 +20,9 @@ estimate -o x --shard 1/2 photos
 estimate -o x --method ema --momentum 2 photos
 estimate -o x --method population --shard 3/2 photos
 estimate -o x nowhere
+echo "a result that cannot be written is refused before the work"
+estimate -o no/x.safetensors nowhere
+estimate -o photos photos
 echo "features with them, and what is refused"
 extract -o cache --bn s.safetensors photos
 try firn why cache $model

@@ -61,6 +61,7 @@ echo "# the layer as a file"
 probe -q --epochs 0 -o head.safetensors train.firn val.firn
 probe -q --epochs 0 -o head.npz train.firn val.firn
 probe -q --epochs 0 -o no/head.npz train.firn val.firn
+probe -o no/head.npz no.firn
 ls head.*
 
 echo "# several views: the centre crop counts"
