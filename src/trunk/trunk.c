@@ -71,7 +71,7 @@ size_t firn_trunk_bytes(const struct firn_trunk *t)
 
 void firn_trunk_fingerprint(const struct firn_trunk *t, struct firn_fingerprint *fp)
 {
-    /* 1 of a careful network was another choice of tiles */
+    const bool careful = t && t->plan.conv[0].careful; /* of which 1 was another choice of tiles */
     snprintf(fp->part[FIRN_PART_NUMERIC], sizeof fp->part[0],
-             "trunk=float32-minimal-filtering-%d bound=3e-5", t->plan.conv[0].careful ? 2 : 1);
+             "trunk=float32-minimal-filtering-%d bound=3e-5", careful ? 2 : 1);
 }

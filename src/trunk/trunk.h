@@ -33,7 +33,10 @@ int firn_trunk_dim(const struct firn_trunk *trunk);
 /** Bytes of packed weights. */
 size_t firn_trunk_bytes(const struct firn_trunk *trunk);
 
-/** The numeric part but for the storage type: algorithm family and stated error bound. */
+/**
+ * The numeric part but for the storage type: algorithm family and stated error bound. NULL stands
+ * for the layered trunk, which does not know careful networks.
+ */
 void firn_trunk_fingerprint(const struct firn_trunk *trunk, struct firn_fingerprint *fp);
 
 /** Memory for batches of up to `max_batch` crops. Several workers may share one trunk. */
