@@ -149,10 +149,13 @@ static int locate_name(const char *spec, const char *family, int version, char *
     bool found = search(&s);
     if (!found && !*s.published)
         return firn_fail(err, FIRN_USAGE, "%s: torchvision has no V2 weights for it", spec);
+    if (!found && !*s.hub && !*s.own)
+        return firn_fail(err, FIRN_NOINPUT, "%s: HOME is not set, so nobody knows where weights "
+                         "lie; set it or TORCH_HOME, or name a file", spec);
     if (!found)
-        return firn_fail(err, FIRN_NOINPUT, "%s: no weights called so in %.300s or %.300s; put "
+        return firn_fail(err, FIRN_NOINPUT, "%s: no weights called so in %.300s%s%.300s; put "
                          "https://download.pytorch.org/models/%s there, or name a file", spec,
-                         s.hub, s.own, s.published);
+                         s.hub, *s.hub && *s.own ? " or " : "", s.own, s.published);
     *path = strdup(s.path);
     return *path ? 0 : firn_fail_nomem(err, "a path");
 }
