@@ -137,7 +137,7 @@ static int set_number(const struct firn_verb *verb, const struct firn_opt *opt, 
     long n = strtol(text, &end, 10), least = opt->kind == FIRN_OPT_COUNT;
     if (errno || end == text || *end || n < least || n > INT_MAX) {
         return firn_cli_usage(verb, "--%s: '%s' is not a %s", opt->name, text,
-                              least ? "positive number" : "whole number");
+                              least ? "positive whole number" : "whole number");
     }
     *(int *)opt->value = (int)n;
     return FIRN_CLI_GO;

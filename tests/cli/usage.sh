@@ -27,6 +27,7 @@ try firn export cache -o out.txt
 try firn why one
 try firn preview x.jpg
 try firn bench nothing
+try firn bench -t 0.5
 try firn probe a b c
 try firn probe -C 0 a
 try firn probe --epochs many a
