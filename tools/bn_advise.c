@@ -322,7 +322,10 @@ static int run(struct advice *a, bool json)
     } else {
         firn_scratch_remove(a->place);
     }
-    if (status) {
+    if (status == FIRN_INTERRUPTED) {
+        firn_cli_warn("stopped; %s", a->keep ? "the same command goes on from here"
+                                             : "with --keep DIR the same command would go on");
+    } else if (status) {
         status = firn_cli_fail(&err);
     } else {
         char *sentence = advise(a);

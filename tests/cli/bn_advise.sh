@@ -10,6 +10,10 @@ advise()
     sed 's/^/! /' ../err
     [ "$status" = 0 ] || echo "= exit $status"
 }
+has_begun()
+{
+    [ -d went ] || [ -n "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name "firn-*")" ]
+}
 samples photos 10
 mkdir both both/train both/val
 for class in photos/*; do
@@ -33,4 +37,15 @@ mkdir empty
 advise empty
 try firn bn advise photos
 try firn bn advise --help
+# Stopped, it says what there is to go on from. Preset sizes: it shall not be done before.
+for keep in "" "--keep went"; do
+    # shellcheck disable=SC2086 # options
+    firn bn advise -m $model $keep photos 2>../log &
+    pid=$!
+    wait_for has_begun
+    kill -TERM $pid
+    wait $pid
+    echo "exit $?"
+    grep 'stopped' ../log
+done
 find "$TMPDIR" -mindepth 1 -maxdepth 1 -name "firn-*" # nothing is left
