@@ -124,6 +124,20 @@ static int make(const struct wish *w)
     return tell(w, &info, &view);
 }
 
+/** A PPM under such a name would be taken for something else. */
+static bool wants_other_format(const char *path)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp",
+                                          ".tif", ".tiff", ".bmp"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof(endings) / sizeof(*endings); i++) {
+        if (strcasecmp(dot, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int preview(const struct firn_verb *verb, int argc, char **argv)
 {
     const char *path = NULL, *model = NULL, *views = NULL;
@@ -150,6 +164,9 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
     }
     if (!path) {
         return firn_cli_usage(verb, "-o OUT.ppm is missing");
+    }
+    if (wants_other_format(path)) {
+        return firn_cli_usage(verb, "-o %s: a PPM is written, whatever the name; call it so", path);
     }
     if (strcmp(path, "-") == 0 && (json || isatty(STDOUT_FILENO))) {
         return firn_cli_usage(verb, json ? "--json and -o - both want standard output"

@@ -2,6 +2,8 @@ quiet samples photos 1
 try extract -o cache nothing
 try firn extract -m nothing.pth -o cache photos
 try firn extract -m resnet18 -o cache photos
+try env -u HOME firn model resnet18
+try env -u HOME TORCH_HOME=torch firn model resnet18
 try firn extract -m untrained:vgg16 -o cache photos
 try firn extract -m photos/ring/ring-01.jpg -o cache photos
 try extract -o no/such/dir/cache photos
@@ -15,6 +17,7 @@ try firn export nothing -o out.npz
 try firn why nothing nothing
 try firn model nothing.pth
 try firn preview nothing.jpg -o out.ppm
+try firn preview photos/ring/ring-01.jpg -o out.PNG
 mkdir empty
 try extract -o cache empty
 try firn ls cache
