@@ -160,7 +160,7 @@ def report(start):
           f"threads: {counts[1][0]} to {counts[1][-1]}")
     size = sum(f.stat().st_size for f in t.cache.rglob("*") if f.is_file())
     print(f"cache: {size / 1e6:.1f} MB")
-    t.check(status["failed"] == 0, "none fails")
+    t.check(status["failed"] == 0, f"none fails: {status['errors']}")
     usual = counts[0][len(counts[0]) // 2]  # a look, or a line that begins, has more for a moment
     t.check(max(usual, samples[-1][2]) <= samples[0][2] + 4, f"descriptors: {set(counts[0])}")
     if seconds >= 1800:

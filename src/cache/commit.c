@@ -15,10 +15,12 @@
  * that fails too, nothing of the commit is acknowledged, and all of it stays pending.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/random.h>
 
 #include "base/error.h"
+#include "cache/atlas_write.h"
 #include "cache/writer_state.h"
 
 enum {
@@ -277,6 +279,16 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
     clear_pending(w);
     remove_stale(w);
     return 0;
+}
+
+void firn_writer_index(struct firn_writer *w)
+{
+    /* A writer that has written nothing leaves it as it is; the next one will see. */
+    if (w->wrote && firn_atlas_is_due(&w->loaded, w->index_from, w->disk)) {
+        firn_atlas_write(w->loaded.dir, w->disk);
+        malloc_trim(0); /* for which the cache was loaded anew; a daemon keeps its heap for long */
+    }
+    w->wrote = false;
 }
 
 /* ---- footers ---- */

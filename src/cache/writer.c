@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "cache/atlas_write.h"
 #include "cache/writer_state.h"
 
 /* ---- asking ---- */
@@ -463,14 +462,6 @@ int firn_writer_commit(struct firn_writer *w, struct firn_error *err)
     int result = firn_writer_flush(w, err);
     pthread_mutex_unlock(&w->mutex);
     return result;
-}
-
-void firn_writer_index(struct firn_writer *w)
-{
-    /* A writer that has written nothing leaves it as it is; the next one will see. */
-    if (w->wrote && firn_atlas_is_due(&w->loaded, w->index_from, w->disk))
-        firn_atlas_write(w->loaded.dir, w->disk);
-    w->wrote = false;
 }
 
 int firn_writer_hold(const struct firn_writer *w)
