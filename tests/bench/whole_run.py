@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The whole run, process start included: whole_run.py FIRN BENCH_PIXELS WEIGHTS DIR [ROUNDS [cold]]
+"""The whole run, process start included:
+
+    whole_run.py FIRN BENCH_PIXELS WEIGHTS DIR [ROUNDS [cold] [alone]]
 
 Extracts DIR with `firn extract` and with dataloader.py, alternately, each round with caches of its
 own; then the row "wall time x cores / CPU of decode and trunk measured alone": decode by the
 program bench_pixels, the trunk by `firn bench trunk`, one thread, batch 8. With "cold" (root only)
-each firn run is repeated after the page cache was dropped.
+each firn run is repeated after the page cache was dropped; with "alone" dataloader.py is left out.
 """
 import json
 import os
@@ -17,7 +19,8 @@ import time
 from pathlib import Path
 
 firn, bench, weights, root = sys.argv[1:5]
-rounds, cold = int((sys.argv[5:] or ["3"])[0]), "cold" in sys.argv[6:]
+rounds = int((sys.argv[5:] or ["3"])[0])
+cold, alone = "cold" in sys.argv[6:], "alone" in sys.argv[6:]
 loader = Path(__file__).with_name("dataloader.py")
 cores = len(os.sched_getaffinity(0))
 paths = sorted(str(p) for p in Path(root).glob("**/*.jpg"))
@@ -43,17 +46,20 @@ def main():
                 drop()
                 dropped.append(timed(firn, "extract", "-q", "-m", weights, "-o", f"{scratch}/c{i}",
                                      root))
-            peer.append(timed("/usr/bin/python3", str(loader), weights, root, f"{scratch}/x.npz"))
+            if not alone:
+                peer.append(timed("/usr/bin/python3", str(loader), weights, root,
+                                  f"{scratch}/x.npz"))
     done = subprocess.run([bench, "256", "224"], input="\n".join(paths), text=True, check=True,
                           stdout=subprocess.PIPE).stdout.splitlines()
     decode = sum(int(line.split()[0]) for line in done) / 1e9
     runs = json.loads(subprocess.run([firn, "bench", "trunk", "--json", "-m", weights, "-j", "1"],
                                      check=True, stdout=subprocess.PIPE).stdout)["runs"]
     trunk = min(r["ms_per_image"] for r in runs if r["threads"] == 1) / 1e3 * len(paths)
-    mine, theirs = statistics.median(own), statistics.median(peer)
-    print(f"{len(paths)} photographs, {cores} cores, median of {rounds}")
-    print(f"firn extract {mine:.2f} s, DataLoader {theirs:.2f} s: "
-          f"{theirs / mine:.2f} times as fast")
+    mine = statistics.median(own)
+    print(f"{len(paths)} photographs, {cores} cores, median of {rounds}: firn extract {mine:.2f} s")
+    if peer:
+        theirs = statistics.median(peer)
+        print(f"DataLoader {theirs:.2f} s: {theirs / mine:.2f} times as fast")
     print(f"decode alone {decode:.2f} s, trunk alone {trunk:.2f} s of CPU; wall x cores / sum = "
           f"{mine * cores / (decode + trunk):.3f}")
     if cold:
