@@ -67,6 +67,15 @@ static int file_of(const struct recorder *r, int fd)
     return i;
 }
 
+/* The number may have been that of a file which was closed behind the recorder's back. */
+static void set_fd(struct recorder *r, int file, int fd)
+{
+    for (int i = 0; i < r->files; i++)
+        if (r->fd[i] == fd)
+            r->fd[i] = -1;
+    r->fd[file] = fd;
+}
+
 static int sim_mkdir(void *user, const char *path)
 {
     (void)user;
@@ -80,7 +89,7 @@ static int sim_create(void *user, const char *path)
     if (fd < 0 || r->files == FILES)
         return -1;
     snprintf(r->path[r->files], sizeof r->path[0], "%s", strrchr(path, '/') + 1);
-    r->fd[r->files] = fd;
+    set_fd(r, r->files, fd);
     record(r, CREATE, r->files++);
     return fd;
 }
@@ -92,7 +101,7 @@ static int sim_open(void *user, const char *path)
     while (i-- > 0 && strcmp(r->path[i], strrchr(path, '/') + 1) != 0)
         ;
     if (i >= 0)
-        r->fd[i] = fd;
+        set_fd(r, i, fd);
     return fd;
 }
 

@@ -116,7 +116,11 @@ static int create_segment(struct firn_writer *w, struct firn_error *err)
     return 0;
 }
 
-/* Goes on with the segment that the last run closed. Any trouble: a new one will do. */
+/*
+ * Goes on with the segment that the last run closed. Any trouble: a new one will do. A newer
+ * segment that a failing run began and removed must not come back with a power cut: its roster may
+ * say that this one ends here.
+ */
 static void reopen_segment(struct firn_writer *w)
 {
     size_t i = w->reopen;
@@ -126,6 +130,10 @@ static void reopen_segment(struct firn_writer *w)
     int fd = w->disk->open(w->disk->user, path);
     if (fd < 0)
         return;
+    if (w->disk->sync_dir(w->disk->user, w->loaded.dir) != 0) {
+        w->disk->close(w->disk->user, fd);
+        return;
+    }
     struct firn_segment *s = w->loaded.segment + i;
     w->disk->close(w->disk->user, s->fd);
     s->fd = fd;
