@@ -60,13 +60,16 @@ void firn_watch_status(struct firn_watch *w, struct firn_watch_status *s)
         s->next_rescan = time(NULL) + (watcher.next_ns - firn_now_ns()) / 1000000000;
     /* In the order of the data: what moves on meanwhile is counted twice, never missed. */
     s->queued = watcher.settling + firn_feed_count(w->feed);
+    uint64_t uncounted = 0;
     pthread_mutex_lock(&w->mutex);
     if (w->live) {
         s->queued += firn_watch_under_way(w);
+        uncounted = w->line.board.uncounted;
         for (int i = FIRN_READ; i < FIRN_STAGES; i++)
             s->waiting[i] = firn_ring_count(w->line.ring[i]);
     }
-    s->queued += firn_writer_pending(w->writer);
+    uint64_t pending = firn_writer_pending(w->writer); /* they outlive a line that failed */
+    s->queued += pending > uncounted ? pending : uncounted;
     s->waiting[FIRN_SCAN] = firn_feed_count(w->feed);
     add_totals(w, s);
     s->started = w->started;

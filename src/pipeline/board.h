@@ -31,6 +31,8 @@ struct firn_board {
     /* sink (and scan, for directories) */
     _Atomic uint64_t done, reused, skipped, corrupt;
     _Atomic uint64_t dropped; /* photographs that the end of the run came before */
+    /** Given to the writer, and not yet counted above; falls behind them. */
+    _Atomic uint64_t uncounted;
     /** When photographs were acknowledged last, unix time; 0: never. */
     _Atomic int64_t last_done;
     /** Bytes that start functions have allocated. */

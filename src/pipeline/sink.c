@@ -57,6 +57,7 @@ static int commit(struct worker *w, struct firn_error *err)
         atomic_store_explicit(&board->last_done, time(NULL), memory_order_relaxed);
     firn_board_add(board->done, w->done);
     firn_board_add(board->reused, w->reused);
+    atomic_fetch_sub_explicit(&board->uncounted, w->records, memory_order_release);
     w->records = w->done = w->reused = 0;
     return 0;
 }
@@ -89,6 +90,7 @@ static int add(struct worker *w, const struct firn_item *item, struct firn_error
         return status;
     if (w->records++ == 0)
         w->deadline = firn_now_ns() + GROUP_NS;
+    firn_board_add(w->config->board->uncounted, 1);
     w->done += item->fate == FIRN_DONE;
     w->reused += item->fate == FIRN_DONE && item->reused;
     return 0;
