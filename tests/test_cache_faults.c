@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "cache/upkeep.h"
-#include "cache_util.h"
+#include "cache_kept.h"
 
 enum crash { NO_CRASH, BEFORE, HALF_WAY, AFTER };
 
@@ -112,7 +112,7 @@ static struct firn_disk table(struct bad_disk *d)
         .close = bad_close};
 }
 
-enum { PHOTOS = 120, RUNS = 3, EACH = 7 };
+enum { PHOTOS = 120, RUNS = 3, EACH = 7, INDEX = 50 };
 
 /* Adds what is not known yet, commits now and then; marks what was acknowledged. Returns the
  * first failure. */
@@ -121,7 +121,7 @@ static int run(const char *dir, const struct firn_disk *disk, unsigned from, uns
 {
     struct firn_fingerprint fp = test_fingerprint();
     struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10,
-                                            .footer_blocks = 5};
+                                            .footer_blocks = 5, .index_from = INDEX};
     struct firn_error err = {0};
     struct firn_writer *w;
     uint32_t root;
@@ -150,37 +150,6 @@ static int run(const char *dir, const struct firn_disk *disk, unsigned from, uns
     return result ? result : closed;
 }
 
-/* All that was acknowledged is there, and nothing else than what is true. */
-static void check_cache(const char *dir, const bool *acknowledged, const char *when)
-{
-    struct firn_cache *c;
-    struct firn_error err = {0};
-    bool there[PHOTOS] = {false}, any = false;
-    for (int id = 0; id < PHOTOS; id++)
-        any |= acknowledged[id];
-    int result = firn_cache_open(&c, dir, &err);
-    if (result != 0) {
-        CHECK(!any && (result == -FIRN_NOINPUT || result == -FIRN_DATA), "%s: %d %s", when, result,
-              err.text);
-        return;
-    }
-    for (size_t i = 0; i < firn_cache_count(c); i++) {
-        struct firn_photo p;
-        float feature[DIM];
-        firn_cache_photo(c, i, &p);
-        unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
-        if (p.state == FIRN_GONE)
-            continue;
-        CHECK(id < PHOTOS && p.state == FIRN_DONE);
-        CHECK(firn_cache_features(c, &i, 1, feature, &err) == 0, "%s: %s", when, err.text);
-        CHECK(same_feature(feature, id), "%s: photograph %u", when, id);
-        there[id % PHOTOS] = true;
-    }
-    for (int id = 0; id < PHOTOS; id++)
-        CHECK(!acknowledged[id] || there[id], "%s: photograph %d is lost", when, id);
-    firn_cache_close(c);
-}
-
 static void say_finding(void *user, const struct firn_finding *f)
 {
     fprintf(stderr, "%s: %s at %llu: %s\n", (const char *)user, f->file,
@@ -192,7 +161,7 @@ static int tidy(const char *dir, const struct firn_disk *disk)
 {
     struct firn_fingerprint fp = test_fingerprint();
     struct firn_writer_settings settings = {.disk = disk, .segment_bytes = 24 << 10,
-                                            .footer_blocks = 5};
+                                            .footer_blocks = 5, .index_from = INDEX};
     struct firn_error err = {0};
     struct firn_upkeep done;
     struct firn_writer *w;
@@ -224,17 +193,17 @@ static long live(struct bad_disk d, int *failures)
     for (unsigned k = 0; k < RUNS; k++) {
         *failures += run(dir, &disk, k * PHOTOS / RUNS, (k + 1) * PHOTOS / RUNS,
                          acknowledged) != 0;
-        check_cache(dir, acknowledged, when);
+        check_kept(dir, acknowledged, PHOTOS, false, when);
     }
     *failures += tidy(dir, &disk) != 0;
-    check_cache(dir, acknowledged, when);
+    check_kept(dir, acknowledged, PHOTOS, false, when);
     /* The disk is well again: the next run puts all in order. */
     CHECK_INT(run(dir, NULL, 0, PHOTOS, acknowledged), 0);
     for (int id = 0; id < PHOTOS; id++)
         CHECK(acknowledged[id]);
-    check_cache(dir, acknowledged, when);
+    check_kept(dir, acknowledged, PHOTOS, false, when);
     CHECK_INT(tidy(dir, NULL), 0);
-    check_cache(dir, acknowledged, when);
+    check_kept(dir, acknowledged, PHOTOS, false, when);
     CHECK(firn_verify(dir, 1, say_finding, when, &verified, &err) == 0, "%s: %s", when, err.text);
     remove_dir(dir);
     rmdir(base);
@@ -281,7 +250,7 @@ static int live_and_die(const char *dir, struct bad_disk d, bool *acknowledged)
 static int test_crashes(enum crash crash, long calls, bool *acknowledged)
 {
     struct firn_writer_settings settings = {.segment_bytes = 24 << 10,
-                                            .footer_blocks = 5};
+                                            .footer_blocks = 5, .index_from = INDEX};
     struct firn_upkeep done;
     struct firn_error err = {0};
     char *base = test_dir(), dir[4200], when[100];
@@ -294,11 +263,11 @@ static int test_crashes(enum crash crash, long calls, bool *acknowledged)
         points += live_and_die(dir, d, acknowledged) != 0;
         snprintf(when, sizeof when, "killed %s call %ld", crash == BEFORE ? "before" :
                  crash == AFTER ? "after" : "half-way through", n);
-        check_cache(dir, acknowledged, when);
+        check_kept(dir, acknowledged, PHOTOS, false, when);
         CHECK_INT(run(dir, NULL, 0, PHOTOS, acknowledged), 0);
         int result = firn_compact_with(dir, &settings, &done, &err);
         CHECK(result == 0, "%s: %s", when, err.text);
-        check_cache(dir, acknowledged, when);
+        check_kept(dir, acknowledged, PHOTOS, false, when);
         check_clean(dir);
         least = n == 0 ? bytes_of(dir) : least;
         CHECK(bytes_of(dir) <= least + 4 * FIRN_PAGE, "%s: %llu bytes, not %llu", when,

@@ -7,8 +7,9 @@
 #include <malloc.h>
 #include <stdarg.h>
 
+#include "base/error.h"
 #include "cache/upkeep.h"
-#include "cache_util.h"
+#include "cache_kept.h"
 
 static struct {
     long calls, fail_at; /* fail_at 0: never */
@@ -81,7 +82,7 @@ int __wrap___asprintf_chk(char **out, int flag, const char *format, ...)
     return n;
 }
 
-enum { PHOTOS = 40, SEGMENT = 8 << 10 };
+enum { PHOTOS = 40, SEGMENT = 8 << 10, INDEX = 12 };
 
 static char dir[4200], other[4200]; /* what an act works on; two caches */
 static bool acknowledged[PHOTOS];
@@ -89,7 +90,8 @@ static bool acknowledged[PHOTOS];
 static int add(const char *where, unsigned from, unsigned to, struct firn_error *err)
 {
     struct firn_fingerprint fp = test_fingerprint();
-    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4};
+    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4,
+                                            .index_from = INDEX};
     struct firn_writer *w;
     struct firn_run facts = {.start = from, .version = "0"};
     uint32_t root;
@@ -134,7 +136,8 @@ static int act_sweep(struct firn_error *err)
 
 static int act_compact(struct firn_error *err)
 {
-    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4};
+    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4,
+                                            .index_from = INDEX};
     struct firn_upkeep done;
     return firn_compact_with(dir, &settings, &done, err);
 }
@@ -148,7 +151,8 @@ static int repair(bool yes, struct firn_error *err)
 {
     struct firn_upkeep_options options = {
         .yes = yes, .requeue = true, .on_photograph = ignore_photograph};
-    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4};
+    struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4,
+                                            .index_from = INDEX};
     struct firn_upkeep done;
     return firn_repair_with(dir, &settings, &options, &done, err);
 }
@@ -171,6 +175,34 @@ static int act_merge(struct firn_error *err)
     return firn_merge(dir, in, 1, &options, &done, err);
 }
 
+/* All photographs with their features, and one of them by its name. */
+static int read_all(struct firn_cache *c, struct firn_error *err)
+{
+    struct firn_cache_stat stat;
+    struct firn_photo p;
+    float feature[DIM];
+    size_t done = 0, found;
+    int result = 0;
+    firn_cache_stat(c, &stat);
+    for (size_t i = 0; i < firn_cache_count(c) && result == 0; i++) {
+        if (i % 8 == 7)
+            firn_cache_forget(c);
+        firn_cache_photo(c, i, &p);
+        done += p.state == FIRN_DONE;
+        if (p.state == FIRN_DONE)
+            result = firn_cache_features(c, &i, 1, feature, err);
+        else if (strstr(p.reason, "out of memory")) /* all that it can say */
+            result = firn_fail(err, FIRN_NOMEM, "%s", p.reason);
+    }
+    CHECK(result != 0 || done == stat.records, "%zu of %zu", done, stat.records);
+    result = result ? result : firn_cache_find(c, "/photos/bees/00001.jpg", &found, err);
+    if (result == 0)
+        firn_cache_photo(c, found, &p);
+    CHECK(result != 0 || strcmp(p.name, "bees/00001.jpg") == 0 ||
+          strstr(p.reason, "out of memory"), "%s", p.name);
+    return result;
+}
+
 static int act_read(struct firn_error *err)
 {
     struct firn_cache *c;
@@ -181,12 +213,7 @@ static int act_read(struct firn_error *err)
     int64_t row = 0;
     uint8_t content[32];
     test_content(1, content);
-    for (size_t i = 0; i < firn_cache_count(c) && result == 0; i++) {
-        struct firn_photo p;
-        firn_cache_photo(c, i, &p);
-        if (p.state == FIRN_DONE)
-            result = firn_cache_features(c, &i, 1, feature, err);
-    }
+    result = read_all(c, err);
     result = result ? result : firn_cache_gather(c, &row, 1, feature, err);
     result = result ? result : firn_cache_range(c, 0, 1, feature, err);
     result = result ? result : firn_cache_feature_of(c, content, feature, err);
@@ -318,35 +345,6 @@ static void drop(struct tree *t)
 
 /* ---- the test ---- */
 
-/* What was acknowledged is there, but what `lost` says may be lost, and nothing is wrong. */
-static void check_cache(const char *when, bool may_lose)
-{
-    struct firn_cache *c;
-    struct firn_error err = {0};
-    bool there[PHOTOS] = {false}, any = false;
-    for (int id = 0; id < PHOTOS; id++)
-        any |= acknowledged[id];
-    int result = firn_cache_open(&c, dir, &err);
-    CHECK(result == 0 || !any, "%s: %s", when, err.text);
-    if (result != 0)
-        return;
-    for (size_t i = 0; i < firn_cache_count(c); i++) {
-        struct firn_photo p;
-        float feature[DIM];
-        firn_cache_photo(c, i, &p);
-        unsigned id = (unsigned)atoi(strchr(p.name, '/') + 1);
-        if (p.state != FIRN_DONE || firn_cache_features(c, &i, 1, feature, &err) != 0)
-            continue;
-        CHECK(id < PHOTOS && same_feature(feature, id), "%s: photograph %u", when, id);
-        there[id % PHOTOS] = true;
-    }
-    int lost = 0;
-    for (int id = 0; id < PHOTOS; id++)
-        lost += acknowledged[id] && !there[id];
-    CHECK(may_lose || lost == 0, "%s: %d photographs are lost", when, lost);
-    firn_cache_close(c);
-}
-
 static const struct act {
     const char *name;
     void (*prepare)(void);
@@ -389,11 +387,11 @@ static bool try(const struct act *a, struct tree *first, struct tree *second, lo
     CHECK(result == a->expected || (reached && result == -FIRN_NOMEM), "%s: %d %s", when, result,
           err.text);
     CHECK(result != -FIRN_NOMEM || (err.code == FIRN_NOMEM && *err.text), "%s: says why", when);
-    check_cache(when, a->damaged);
+    check_kept(dir, acknowledged, PHOTOS, a->damaged, when);
     /* With memory it goes as it should have gone. */
     result = a->act(&err);
     CHECK(result == a->expected, "%s, then without: %d %s", when, result, err.text);
-    check_cache(when, a->damaged);
+    check_kept(dir, acknowledged, PHOTOS, a->damaged, when);
     if (!a->damaged)
         check_clean(dir);
     memcpy(acknowledged, before, sizeof before);

@@ -54,35 +54,41 @@ static int fill(void *user, const struct firn_entry *entry)
     return 0;
 }
 
-static struct firn_leaf *decode(const uint8_t *raw, const struct firn_block *b)
+/* 0, or what the trouble is. */
+static int decode(const uint8_t *raw, const struct firn_block *b, struct firn_leaf **out)
 {
     size_t fixed = (size_t)b->count * FIRN_ENTRY, entries = b->count * sizeof(struct firn_entry);
     if (fixed > b->raw)
-        return NULL;
+        return FIRN_DAMAGED;
     struct firn_leaf *leaf = malloc(sizeof *leaf + entries + (b->raw - fixed) + 1);
     if (!leaf)
-        return NULL;
+        return FIRN_OUT_OF_MEMORY;
     leaf->n = 0;
     struct filling f = {leaf, (char *)(leaf->entry + b->count)};
-    if (firn_ledger_get(raw, b->raw, b->count, NULL, fill, &f) == 0)
-        return leaf;
-    free(leaf);
-    return NULL;
+    int result = firn_ledger_get(raw, b->raw, b->count, NULL, fill, &f);
+    if (result == 0)
+        *out = leaf;
+    else
+        free(leaf);
+    return result == 0 ? 0 : result == -2 ? FIRN_OUT_OF_MEMORY : FIRN_DAMAGED;
 }
 
-/* The LEDGER block of leaf k in scratch->memory, or -1. */
+/* The LEDGER block of leaf k into scratch->memory; 0, or what the trouble is. */
 static int read_leaf(const struct firn_atlas *a, size_t k, struct firn_scratch *scratch,
                      struct firn_block *b)
 {
     const uint8_t *p = firn_table_at(a->table + FIRN_TABLE_LEAF, k);
     uint64_t left = a->head.photos - k * FIRN_LEAF;
     if (!p)
-        return -1;
+        return atomic_load(&a->table[FIRN_TABLE_LEAF].trouble);
     struct firn_segment file = {.fd = a->fd, .cache = a->cache, .id = a->id};
     struct firn_extent e = {.offset = firn_get(p, 8), .stored = (uint32_t)firn_get(p + 8, 4),
                             .count = (uint32_t)(left < FIRN_LEAF ? left : FIRN_LEAF),
                             .type = FIRN_BLOCK_LEDGER};
-    return firn_segment_read(&file, &e, scratch, b, NULL) == 0 && b->sequence == k ? 0 : -1;
+    int result = firn_segment_read(&file, &e, scratch, b, NULL);
+    return result == -FIRN_NOMEM                ? FIRN_OUT_OF_MEMORY
+           : result != 0 || b->sequence != k ? FIRN_DAMAGED
+                                             : 0;
 }
 
 static struct firn_leaf *load_leaf(const struct firn_atlas *atlas, size_t k)
@@ -95,15 +101,17 @@ static struct firn_leaf *load_leaf(const struct firn_atlas *atlas, size_t k)
     uint8_t *raw = NULL;
     if (!codec)
         codec = firn_codec_create();
-    if (codec && read_leaf(a, k, &scratch, &b) == 0 &&
-        firn_block_get(codec, &b, scratch.memory + FIRN_HEADER, &raw) == 0)
-        leaf = decode(raw, &b);
+    int trouble = codec ? read_leaf(a, k, &scratch, &b) : FIRN_OUT_OF_MEMORY, result = 0;
+    if (!trouble)
+        result = firn_block_get(codec, &b, scratch.memory + FIRN_HEADER, &raw);
+    if (!trouble)
+        trouble = result == 0 ? decode(raw, &b, &leaf)
+                  : result == -2 ? FIRN_OUT_OF_MEMORY : FIRN_DAMAGED;
     free(raw);
     free(scratch.memory);
     if (!atomic_compare_exchange_strong(&a->codec, &none, codec))
         firn_codec_destroy(codec);
-    if (!leaf)
-        atomic_store(&a->bad_leaf, true);
+    atomic_fetch_or(&a->trouble, trouble);
     return leaf;
 }
 
@@ -140,6 +148,7 @@ void firn_atlas_forget(struct firn_atlas *a)
     for (int i = 0; i < FIRN_TABLES; i++)
         if (i != FIRN_TABLE_HOLE && i != FIRN_TABLE_START) /* these are to stay: atlas_open.c */
             firn_table_forget(a->table + i);
+    atomic_fetch_and(&a->trouble, ~FIRN_OUT_OF_MEMORY);
 }
 
 /* ---- numbers ---- */
@@ -232,12 +241,12 @@ bool firn_atlas_match(const struct firn_atlas *a, enum firn_atlas_table table, s
     return true;
 }
 
-bool firn_atlas_is_bad(const struct firn_atlas *a)
+int firn_atlas_trouble(const struct firn_atlas *a)
 {
-    bool bad = a && atomic_load_explicit(&a->bad_leaf, memory_order_relaxed);
+    int trouble = a ? atomic_load_explicit(&a->trouble, memory_order_relaxed) : 0;
     for (int i = 0; a && i < FIRN_TABLES; i++)
-        bad = bad || atomic_load_explicit(&a->table[i].bad, memory_order_relaxed);
-    return bad;
+        trouble |= atomic_load_explicit(&a->table[i].trouble, memory_order_relaxed);
+    return trouble;
 }
 
 int firn_atlas_check(const struct firn_atlas *a)

@@ -70,7 +70,7 @@ struct firn_atlas {
     struct firn_table table[FIRN_TABLES];
     _Atomic(struct firn_leaf *) *leaf;
     _Atomic(struct firn_codec *) codec; /* for the next who decodes */
-    atomic_bool bad_leaf;
+    atomic_int trouble; /* with leaves that were asked for */
 };
 
 /** Opens INDEX in `dir`; NULL when there is none that can be used. */
@@ -89,11 +89,12 @@ int firn_atlas_adopt(const struct firn_atlas *atlas, const struct firn_covered *
 /** Reads every byte. 0; -1: damaged. */
 int firn_atlas_check(const struct firn_atlas *atlas);
 
-/** Something that was asked for since it was opened could not be read. NULL is fine. */
-bool firn_atlas_is_bad(const struct firn_atlas *atlas);
+/** What kept something that was asked for since it was opened from being read, FIRN_OUT_OF_MEMORY
+ * or FIRN_DAMAGED or both; 0: nothing did. NULL is fine. */
+int firn_atlas_trouble(const struct firn_atlas *atlas);
 
 /**
- * The following return NULL, false or SIZE_MAX where the file is damaged. Photographs, rows and
+ * The following return NULL, false or SIZE_MAX where there is trouble. Photographs, rows and
  * places are numbered as in the file.
  */
 

@@ -165,7 +165,7 @@ static int search(const struct firn_cache *cache, struct firn_hand *hand, const 
             return 0;
     if (why.code == FIRN_NOMEM || why.code == FIRN_IO)
         return firn_fail(err, why.code, "%s", why.text);
-    if (firn_atlas_is_bad(cache->loaded.atlas))
+    if (firn_atlas_trouble(cache->loaded.atlas))
         return firn_cache_fail_index(cache, err);
     return firn_fail(err, FIRN_DATA, "%s: its feature cannot be read: %.600s; run firn extract "
                      "again to compute it anew", name, why.code ? why.text : "it is missing");
@@ -177,7 +177,7 @@ int firn_cache_feature_of(const struct firn_cache *cache, const uint8_t content[
     struct firn_search first = {0};
     struct firn_spot spot;
     if (!firn_view_search(&cache->view, content, &first, &spot)) {
-        if (firn_atlas_is_bad(cache->loaded.atlas))
+        if (firn_atlas_trouble(cache->loaded.atlas))
             return firn_cache_fail_index(cache, err);
         return firn_fail(err, FIRN_NOINPUT, "%s: has no feature of these contents",
                          cache->loaded.dir);

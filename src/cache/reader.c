@@ -141,13 +141,24 @@ int firn_cache_run(const struct firn_cache *cache, size_t i, struct firn_run *ru
 
 int firn_cache_fail_index(const struct firn_cache *cache, struct firn_error *err)
 {
+    if (firn_atlas_trouble(cache->loaded.atlas) == FIRN_OUT_OF_MEMORY)
+        return firn_fail_nomem(err, "a part of the cache's file INDEX");
     return firn_fail(err, FIRN_DATA, "%s: its file INDEX " BAD_INDEX, cache->loaded.dir);
 }
 
-/* Stands for photographs whose part of INDEX is damaged. */
-static const struct firn_entry unreadable = {
+/* Stand for photographs whose part of INDEX cannot be had. */
+static const struct firn_entry damaged = {
     .name = "?", .name_size = 1, .state = FIRN_SKIPPED, .root = UINT32_MAX,
     .reason = "the file INDEX of the cache " BAD_INDEX};
+static const struct firn_entry unremembered = {
+    .name = "?", .name_size = 1, .state = FIRN_SKIPPED, .root = UINT32_MAX,
+    .reason = "out of memory for the file INDEX of the cache"};
+
+static const struct firn_entry *stand_in(const struct firn_cache *cache)
+{
+    int trouble = firn_atlas_trouble(cache->loaded.atlas);
+    return trouble == FIRN_OUT_OF_MEMORY ? &unremembered : &damaged;
+}
 
 static const char *root_of(const struct firn_cache *cache, const struct firn_entry *e)
 {
@@ -192,7 +203,7 @@ size_t firn_cache_paths(const struct firn_cache *cache, char *text)
     for (size_t row = 0; row < firn_cache_rows(cache); row++) {
         size_t i = firn_cache_row(cache, row);
         const struct firn_entry *e = firn_view_next(&cache->view, i, &reel);
-        size += put_path(cache, e ? e : &unreadable, text ? text + size : NULL);
+        size += put_path(cache, e ? e : stand_in(cache), text ? text + size : NULL);
     }
     firn_reel_fini(&reel);
     return size;
@@ -218,7 +229,7 @@ void firn_cache_photo(const struct firn_cache *cache, size_t i, struct firn_phot
     bool has_row;
     const struct firn_entry *e = firn_view_entry(&cache->view, i, &label, &has_row);
     if (!e)
-        e = &unreadable;
+        e = stand_in(cache);
     *photo = (struct firn_photo){
         .root = root_of(cache, e),
         .name = e->name,
@@ -295,7 +306,7 @@ int firn_cache_find(const struct firn_cache *cache, const char *path, size_t *i,
         found[0] = k < found[0] ? k : found[0];
     }
     *i = n > 0 ? found[0] : 0;
-    if (n < 2 && firn_atlas_is_bad(cache->loaded.atlas))
+    if (n < 2 && firn_atlas_trouble(cache->loaded.atlas))
         return firn_cache_fail_index(cache, err);
     if (n == 1)
         return 0;

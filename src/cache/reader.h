@@ -23,7 +23,7 @@ int firn_cache_open_whole(struct firn_cache **out, const char *dir, struct firn_
 
 void firn_cache_destroy_hands(struct firn_cache *cache);
 
-/** Says that a part of INDEX that is needed cannot be read; FIRN_DATA. */
+/** Says that a part of INDEX that is needed cannot be read; FIRN_DATA, FIRN_NOMEM. */
 int firn_cache_fail_index(const struct firn_cache *cache, struct firn_error *err);
 
 /** Everything that was loaded; lives as long as the snapshot. */

@@ -8,7 +8,7 @@
 int firn_table_init(struct firn_table *t, int fd, uint64_t cache, uint64_t id, uint32_t first,
                     uint32_t width, size_t n)
 {
-    *t = (struct firn_table){fd, cache, id, first, width, n, NULL, false};
+    *t = (struct firn_table){fd, cache, id, first, width, n, NULL, 0};
     t->page = calloc(firn_table_pages(n, width) + 1, sizeof *t->page);
     return t->page ? 0 : -1;
 }
@@ -18,6 +18,7 @@ void firn_table_forget(struct firn_table *t)
     size_t pages = t->page ? firn_table_pages(t->n, t->width) : 0;
     for (size_t i = 0; i < pages; i++)
         free(atomic_exchange_explicit(t->page + i, NULL, memory_order_relaxed));
+    atomic_fetch_and(&t->trouble, ~FIRN_OUT_OF_MEMORY);
 }
 
 void firn_table_fini(struct firn_table *t)
@@ -52,9 +53,11 @@ static bool read_page(const struct firn_table *t, size_t k, uint8_t page[FIRN_PA
 static const uint8_t *fetch(const struct firn_table *t, size_t k)
 {
     uint8_t page[FIRN_PAGE], *none = NULL;
-    uint8_t *payload = read_page(t, k, page) ? malloc(FIRN_TABLE_PAYLOAD) : NULL;
+    bool good = read_page(t, k, page);
+    uint8_t *payload = good ? malloc(FIRN_TABLE_PAYLOAD) : NULL;
     if (!payload) {
-        atomic_store(&((struct firn_table *)t)->bad, true);
+        atomic_fetch_or(&((struct firn_table *)t)->trouble, good ? FIRN_OUT_OF_MEMORY
+                                                                 : FIRN_DAMAGED);
         return NULL;
     }
     memcpy(payload, page + FIRN_HEADER, FIRN_TABLE_PAYLOAD);

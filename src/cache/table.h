@@ -14,6 +14,9 @@
 
 enum { FIRN_TABLE_PAYLOAD = FIRN_PAGE - FIRN_HEADER };
 
+/** What asking met that kept it from an answer; bits. */
+enum { FIRN_OUT_OF_MEMORY = 1, FIRN_DAMAGED = 2 };
+
 struct firn_table {
     int fd;
     uint64_t cache, id;  /* names that its pages carry */
@@ -21,7 +24,7 @@ struct firn_table {
     uint32_t width;      /* bytes of a record */
     size_t n;            /* records */
     _Atomic(uint8_t *) *page; /* payloads that have been read; NULL entries have not */
-    atomic_bool bad;     /* a page was asked for that cannot be read */
+    atomic_int trouble;  /* with pages that were asked for */
 };
 
 static inline size_t firn_table_per_page(uint32_t width)
@@ -42,7 +45,7 @@ void firn_table_fini(struct firn_table *table);
 /** Frees what pages were read. No other thread may be at it. */
 void firn_table_forget(struct firn_table *table);
 
-/** Record i (below n), or NULL: its page is damaged or cannot be read. Any thread may ask. */
+/** Record i (below n), or NULL: trouble with its page. Any thread may ask. */
 const uint8_t *firn_table_at(const struct firn_table *table, size_t i);
 
 /** Reads all pages and keeps none. 0, or -1: one is damaged. */

@@ -163,7 +163,7 @@ static int init(struct firn_view *v)
             return 1;
     }
     v->n = n + (a ? a->head.photos - v->mark[n].dropped : 0);
-    return firn_atlas_is_bad(a);
+    return firn_atlas_trouble(a) != 0;
 }
 
 int firn_view_init(struct firn_view *v, const struct firn_loaded *loaded)
