@@ -151,6 +151,19 @@ check_selected(["path=/made-up/class-0004/*"], every["labels"] == 4)
 check_selected(["path=class-0004/*", "path=*-*[17]3.jpg", "label=4", "label=7"],
                ends & (every["labels"] == 7) | (every["labels"] == 4))
 
+# Names that cannot be read are not exported as something else.
+index = bytearray((made / "INDEX").read_bytes())
+index[-5000] ^= 1
+(made / "INDEX").write_bytes(index)
+for ending in ("npz", "npy"):
+    done = subprocess.run([t.firn, "export", made, "-o", t.dir / f"lost.{ending}"],
+                          stderr=subprocess.PIPE)
+    t.check(done.returncode == 65 and b"INDEX of the cache cannot be read: remove it" in
+            done.stderr and not list(t.dir.glob("lost*")), f"damaged INDEX: {done}")
+(made / "INDEX").unlink()
+again, _ = arrays(made)
+t.check(all((again[k] == every[k]).all() for k in every), "without INDEX")
+
 # What is gone, of several views all or one.
 photo = photos / "circle" / "circle-02.jpg"
 t.run("extract", *SMALL, "--views", "flip", "-o", t.dir / "flip", photos, expect=1)

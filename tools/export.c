@@ -63,14 +63,20 @@ static int choose_view(const char *text, const struct firn_cache_stat *stat, int
 }
 
 /** 1, 0, or a failure. A photograph that is gone has its feature until compaction. */
-static int has_feature(const struct firn_export *e, size_t i, float *feature,
-                       struct firn_error *err)
+static int takes(const struct firn_export *e, const struct firn_select *select, size_t i,
+                 float *feature, struct firn_error *err)
 {
     struct firn_photo photo;
-    if (firn_cache_state(e->cache, i) == FIRN_DONE) {
+    firn_cache_photo(e->cache, i, &photo);
+    if (photo.state != FIRN_DONE && firn_cache_state(e->cache, i) == FIRN_DONE) {
+        return firn_output_fail(err, FIRN_DATA, "nothing is exported: %s", photo.reason);
+    }
+    if (!firn_select_takes(select, &photo)) {
+        return 0;
+    }
+    if (photo.state == FIRN_DONE) {
         return 1;
     }
-    firn_cache_photo(e->cache, i, &photo);
     int result = firn_cache_feature_of(e->cache, photo.content, feature, err);
     return result == 0 ? 1 : result == -FIRN_NOINPUT ? 0 : result;
 }
@@ -90,7 +96,7 @@ static int choose(struct firn_export *e, const struct firn_select *select, struc
         if (i % FIRN_EXPORT_REMEMBERED == 0) {
             firn_cache_forget(e->cache);
         }
-        result = firn_select_takes(select, e->cache, i) ? has_feature(e, i, feature, err) : 0;
+        result = takes(e, select, i, feature, err);
         if (result > 0) {
             e->chosen[i / 8] |= (uint8_t)(1u << i % 8);
             n++;

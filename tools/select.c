@@ -110,15 +110,10 @@ static bool holds(const struct firn_select *select, int kind, const struct firn_
     return asked ? held : kind != STATE || photo->state == FIRN_DONE;
 }
 
-bool firn_select_takes(const struct firn_select *select, const struct firn_cache *cache, size_t i)
+bool firn_select_takes(const struct firn_select *select, const struct firn_photo *photo)
 {
-    struct firn_photo photo;
-    if (select->given.n == 0) { /* at less cost */
-        return firn_cache_state(cache, i) == FIRN_DONE;
-    }
-    firn_cache_photo(cache, i, &photo);
     for (int kind = 0; kind < KINDS; kind++) {
-        if (!holds(select, kind, &photo)) {
+        if (!holds(select, kind, photo)) {
             return false;
         }
     }

@@ -19,7 +19,7 @@ struct firn_select {
 /** FIRN_CLI_GO, or the exit status: what is wrong was said. */
 int firn_select_check(const struct firn_verb *verb, const struct firn_select *select);
 
-/** Whether photograph i is meant; without conditions those that are done. */
-bool firn_select_takes(const struct firn_select *select, const struct firn_cache *cache, size_t i);
+/** Whether a photograph is meant; without conditions those that are done. */
+bool firn_select_takes(const struct firn_select *select, const struct firn_photo *photo);
 
 #endif
