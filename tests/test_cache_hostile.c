@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Caches that somebody made up: every checksum is right, and what stands there makes no sense. */
 #include "cache/reader.h"
+#include "cache_seal.h"
 #include "cache_util.h"
 
 static struct firn_writer *writer(const char *dir, size_t index_from)
@@ -141,19 +142,6 @@ static void test_classes(void)
 
 /* ---- INDEX ---- */
 
-/* Puts the sums of all blocks right. */
-static void seal(uint8_t *bytes, size_t size)
-{
-    for (size_t at = 0; at + FIRN_HEADER <= size; at += FIRN_HEADER) {
-        uint8_t *p = bytes + at;
-        uint64_t stored = firn_get(p + 32, 4), left = size - at - FIRN_HEADER;
-        if (firn_get(p, 4) != FIRN_MAGIC_BLOCK)
-            continue;
-        firn_put(p + 48, firn_checksum(p + FIRN_HEADER, stored < left ? stored : left), 8);
-        firn_put(p + 56, firn_checksum(p, 56), 8);
-    }
-}
-
 /* Random numbers in a few places. */
 static void scatter(uint8_t *bytes, size_t size, unsigned long long *state, int places)
 {
@@ -231,7 +219,7 @@ static void test_gone_with_rows(void)
     memcpy(bytes, good, size);
     for (uint32_t k = 0; k < 3; k++)
         size = make_gone(bytes, size, k);
-    seal(bytes, size);
+    seal_blocks(bytes, size);
     spill(path, bytes, size);
     ask(dir);
     free(good);
@@ -261,7 +249,7 @@ static void test_index(void)
             swap_leaves(bytes, size, (uint32_t)i / 4 % 3, ((uint32_t)i / 4 + 1) % 3);
         if (i > 12)
             scatter(bytes, size, &state, 1 + i % 3);
-        seal(bytes, size);
+        seal_blocks(bytes, size);
         spill(path, bytes, size);
         ask(dir);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Ledger entries that refer to the keys of rows, and what damage to these makes of them. */
 #include "cache/records.h"
+#include "cache_seal.h"
 #include "cache_util.h"
 
 enum { N = 10, PHOTOS = 50 };
@@ -103,10 +104,8 @@ static void damage(const char *dir, uint8_t type, int n, size_t at, bool mend)
             break;
     CHECK(p + FIRN_HEADER <= bytes + size, "no such block");
     p[at] ^= 2;
-    if (mend) {
-        firn_put(p + 48, firn_checksum(p + FIRN_HEADER, firn_get(p + 32, 4)), 8);
-        firn_put(p + 56, firn_checksum(p, 56), 8);
-    }
+    if (mend)
+        seal_block(p, (size_t)(bytes + size - p));
     unlink(path);
     spill(path, bytes, size);
     free(bytes);

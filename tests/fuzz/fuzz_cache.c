@@ -9,23 +9,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "cache/records.h"
 #include "cache/segment.h"
+#include "cache_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Sums of everything that looks like a block, and of the trailer. */
 static void mend(uint8_t *bytes, size_t size)
 {
-    for (size_t at = 0; at + FIRN_HEADER <= size; at += FIRN_HEADER) {
-        uint8_t *p = bytes + at;
-        uint64_t stored = firn_get(p + 32, 4), left = size - at - FIRN_HEADER;
-        if (firn_get(p, 4) != FIRN_MAGIC_BLOCK)
-            continue;
-        firn_put(p + 48, firn_checksum(p + FIRN_HEADER, stored < left ? stored : left), 8);
-        firn_put(p + 56, firn_checksum(p, 56), 8);
-    }
+    seal_blocks(bytes, size);
     if (size >= FIRN_TRAILER) {
         uint8_t *p = bytes + size - FIRN_TRAILER;
         firn_put(p + 24, firn_checksum(p, 24), 8);
