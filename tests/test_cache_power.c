@@ -67,12 +67,17 @@ static int file_of(const struct recorder *r, int fd)
     return i;
 }
 
-/* The number may have been that of a file which was closed behind the recorder's back. */
-static void set_fd(struct recorder *r, int file, int fd)
+static void forget_fd(struct recorder *r, int fd)
 {
     for (int i = 0; i < r->files; i++)
         if (r->fd[i] == fd)
             r->fd[i] = -1;
+}
+
+/* The number may have been that of a file which was closed behind the recorder's back. */
+static void set_fd(struct recorder *r, int file, int fd)
+{
+    forget_fd(r, fd);
     r->fd[file] = fd;
 }
 
@@ -173,10 +178,7 @@ static int sim_rename(void *user, const char *from, const char *to)
 
 static int sim_close(void *user, int fd)
 {
-    struct recorder *r = user;
-    for (int i = 0; i < r->files; i++)
-        if (r->fd[i] == fd)
-            r->fd[i] = -1;
+    forget_fd(user, fd);
     return close(fd);
 }
 
