@@ -325,8 +325,8 @@ static void test_weights(const struct firn_kernels *kernels, enum fill how, int 
 
 static void test_wino(const struct firn_kernels *kernels, enum fill how)
 {
-    static const int f[][2] = {{4, 2}, {5, 3}, {6, 4}, {7, 5}, {8, 6}, {5, 4}, {6, 5}, {7, 4},
-                               {8, 5}};
+    static const int f[][2] = {{4, 2}, {5, 3}, {6, 4}, {7, 5}, {8, 6}, {4, 3}, {5, 4}, {6, 5},
+                               {7, 4}, {8, 5}};
     for (int n = 4; n <= FIRN_WINO_MAX; n++)
         test_input(kernels, how, n);
     for (size_t i = 0; i < sizeof f / sizeof *f; i++) {

@@ -158,8 +158,8 @@ static void check_nan(const struct firn_kernels *k)
 
 static void check_kernels(const struct firn_kernels *fast, const struct firn_kernels *slow)
 {
-    static const int f[][2] = {{4, 2}, {5, 3}, {6, 4}, {7, 5}, {8, 6}, {5, 4}, {6, 5}, {7, 4},
-                               {8, 5}};
+    static const int f[][2] = {{4, 2}, {5, 3}, {6, 4}, {7, 5}, {8, 6}, {4, 3}, {5, 4}, {6, 5},
+                               {7, 4}, {8, 5}};
     for (int clips = 0; clips < 4; clips++) {
         for (int n = 4; n <= FIRN_WINO_MAX; n++)
             for (int left = 0; left < 2; left++)

@@ -294,6 +294,7 @@ OUTPUT(5, 3)
 OUTPUT(6, 4)
 OUTPUT(7, 5)
 OUTPUT(8, 6)
+OUTPUT(4, 3)
 OUTPUT(5, 4)
 OUTPUT(6, 5)
 OUTPUT(7, 4)
@@ -314,7 +315,7 @@ static void input(const struct firn_wino_input *t)
 static void output(const struct firn_wino_output *t)
 {
     static void (*const table[][FIRN_WINO_MAX])(const struct firn_wino_output *, square_vec) = {
-        [4] = {[2] = output_4_2},
+        [4] = {[2] = output_4_2, [3] = output_4_3},
         [5] = {[3] = output_5_3, [4] = output_5_4},
         [6] = {[4] = output_6_4, [5] = output_6_5},
         [7] = {[4] = output_7_4, [5] = output_7_5},
