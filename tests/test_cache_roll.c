@@ -212,6 +212,48 @@ static void check_needs(void)
     free(dir);
 }
 
+/* Entries that are all alike, but for the key: they are stored smaller than they are. */
+static void check_alike(void)
+{
+    enum { MANY = 4096 };
+    char *dir = test_dir(), name[64], path[4200];
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    float feature[DIM];
+    size_t size, stored = 0;
+    uint32_t root;
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err), 0);
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned id = 0; id < MANY; id++) {
+        struct firn_record r = test_record(id, root, name, feature);
+        snprintf(name, sizeof name, "ants/a-rather-long-name-of-a-photograph-%04u.jpg", id);
+        r.size = 1000;
+        r.mtime_ns = r.ctime_ns = 1;
+        CHECK_INT(firn_writer_add(w, &r, &err), 0);
+    }
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    uint8_t *bytes = slurp(path, &size);
+    for (const uint8_t *p = bytes; p + FIRN_HEADER <= bytes + size; p += FIRN_HEADER)
+        if (firn_get(p, 4) == FIRN_MAGIC_BLOCK && p[5] == FIRN_BLOCK_LEDGER)
+            stored += firn_get(p + 32, 4);
+    CHECK(stored > 0 && stored < MANY * 40, "%zu bytes", stored);
+    free(bytes);
+    struct firn_cache *c = open_reader(dir);
+    CHECK_INT(firn_cache_count(c), MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        struct firn_photo p;
+        uint8_t content[32];
+        firn_cache_photo(c, i, &p);
+        test_content((unsigned)atoi(strrchr(p.name, '-') + 1), content);
+        CHECK(memcmp(p.content, content, 32) == 0, "%s", p.name);
+    }
+    firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
 int main(void)
 {
     check_records();
@@ -221,5 +263,6 @@ int main(void)
     check_older_word();
     check_damaged_ledger();
     check_needs();
+    check_alike();
     CHECK_DONE();
 }

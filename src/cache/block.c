@@ -115,7 +115,7 @@ static size_t begin(struct firn_buffer *out, size_t size)
     return start;
 }
 
-void firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
+bool firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
                           struct firn_stamp *stamp, uint8_t type, uint32_t count,
                           const void *payload, const size_t *part, size_t n_part)
 {
@@ -125,16 +125,18 @@ void firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
     struct firn_block b = {.type = type, .count = count, .raw = (uint32_t)size};
     size_t start = begin(out, size);
     if (out->failed)
-        return;
+        return true;
     size_t small = 0;
     if (codec)
         small = firn_squeeze_parts(codec, payload, part, n_part, out->data + out->size,
                                    size - size / PAYLOAD_GAIN);
-    if (small > 0 && small >= size / FIRN_MAX_RATIO)
+    bool too_small = small > 0 && small < size / FIRN_MAX_RATIO;
+    if (small > 0 && !too_small)
         out->size += small;
     else
         firn_buffer_add(out, payload, size);
     finish(out, start, stamp, &b);
+    return !too_small;
 }
 
 void firn_block_put(struct firn_buffer *out, struct firn_codec *codec, struct firn_stamp *stamp,

@@ -36,9 +36,11 @@ struct firn_stamp {
 void firn_block_put(struct firn_buffer *out, struct firn_codec *codec, struct firn_stamp *stamp,
                     uint8_t type, uint32_t count, const void *payload, size_t size);
 
-/** The same of a payload in parts of different kinds: part[k] bytes each (see
- * firn_squeeze_parts()). */
-void firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
+/**
+ * The same of a payload in parts of different kinds: part[k] bytes each (see firn_squeeze_parts()).
+ * False: it would shrink by more than a reader takes, and was stored as it is.
+ */
+bool firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
                           struct firn_stamp *stamp, uint8_t type, uint32_t count,
                           const void *payload, const size_t *part, size_t n_part);
 

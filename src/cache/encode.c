@@ -96,19 +96,30 @@ static void put_rows(struct firn_writer *w, struct firn_stamp *stamp)
     }
 }
 
+static bool put_entries(struct firn_writer *w, struct firn_stamp *stamp, size_t first, size_t n,
+                        struct firn_roll *roll, struct firn_buffer *payload)
+{
+    size_t part[FIRN_LEDGER_PARTS] = {0};
+    payload->size = 0;
+    firn_ledger_put(payload, w->pending.entry + first, n, roll, part);
+    return firn_block_put_parts(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n,
+                                payload->data, part, FIRN_LEDGER_PARTS);
+}
+
 static void put_ledger(struct firn_writer *w, struct firn_stamp *stamp)
 {
     const struct firn_pending *p = &w->pending;
     struct firn_buffer payload = {0};
     for (size_t i = 0, n; i < p->n_entry; i += n) {
-        size_t bytes = 0;
+        size_t bytes = 0, start = w->out.size;
         for (n = 0; i + n < p->n_entry && n < LEDGER_ENTRIES && bytes < LEDGER_BYTES; n++)
             bytes += FIRN_ENTRY + (size_t)p->entry[i + n].name_size + p->entry[i + n].reason_size;
-        payload.size = 0;
-        size_t part[FIRN_LEDGER_PARTS] = {0};
-        firn_ledger_put(&payload, p->entry + i, n, &w->roll, part);
-        firn_block_put_parts(&w->out, w->codec, stamp, FIRN_BLOCK_LEDGER, (uint32_t)n,
-                             payload.data, part, FIRN_LEDGER_PARTS);
+        if (put_entries(w, stamp, i, n, &w->roll, &payload))
+            continue;
+        /* Entries that are all alike: with their keys in full a reader takes them. */
+        w->out.size = start;
+        stamp->sequence--;
+        put_entries(w, stamp, i, n, NULL, &payload);
     }
     w->out.failed |= payload.failed;
     free(payload.data);
