@@ -121,7 +121,8 @@ static bool is_open(const struct firn_gate *gate, int minute)
 static void test_gate(void)
 {
     static const char *const bad[] = {"", "22:00", "22:00-", "25:00-01:00", "22:00-06:60",
-                                      "22:00-06:00x", "a-b", "-1:00-02:00", "00:00-24:01"};
+                                      "22:00-06:00x", "a-b", "-1:00-02:00", "00:00-24:01",
+                                      "22:00- 6:00", "+2:00-06:00"};
     struct firn_gate gate = {0};
     struct firn_error err;
     CHECK(is_open(&gate, 0));

@@ -91,9 +91,11 @@ static int run(struct firn_bn_options *o, bool json)
 /** "i/n" */
 static int read_shard(const struct firn_verb *verb, const char *text, struct firn_bn_options *o)
 {
-    char end;
-    if (sscanf(text, "%d/%d%c", &o->shard, &o->shards, &end) != 2 || o->shard < 1 ||
-        o->shard > o->shards) {
+    char shard[16];
+    size_t n = strcspn(text, "/");
+    snprintf(shard, sizeof(shard), "%.*s", (int)n, text);
+    if (!text[n] || !firn_cli_whole(shard, &o->shard) ||
+        !firn_cli_whole(text + n + 1, &o->shards) || o->shard < 1 || o->shard > o->shards) {
         return firn_cli_usage(verb, "--shard: '%s' is not I/N with I from 1 to N", text);
     }
     return FIRN_CLI_GO;

@@ -89,6 +89,9 @@ int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, in
 int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, const char *name,
                  const char *text);
 
+/** Reads a whole number, 0 to INT_MAX, of digits alone: no sign, no blanks. False: it is none. */
+bool firn_cli_whole(const char *text, int *n);
+
 /** Says on stderr what is wrong with the arguments and where help is; returns FIRN_USAGE. */
 int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -43,7 +43,6 @@ static firn_export_fn *format_of(const char *path)
 static int choose_view(const char *text, const struct firn_cache_stat *stat, int *view,
                        struct firn_error *err)
 {
-    char *end;
     *view = -1;
     if (!text) {
         return 0;
@@ -53,12 +52,10 @@ static int choose_view(const char *text, const struct firn_cache_stat *stat, int
         return stat->center >= 0 ? 0 : firn_output_fail(err, FIRN_USAGE, "none of the random "
                                                         "views is the centre crop");
     }
-    long number = strtol(text, &end, 10);
-    if (end == text || *end || number < 0 || number >= stat->views) {
+    if (!firn_cli_whole(text, view) || *view >= stat->views) {
         return firn_output_fail(err, FIRN_USAGE, "--view %s: the views of this cache are 0 to %d",
                                 text, stat->views - 1);
     }
-    *view = (int)number;
     return 0;
 }
 

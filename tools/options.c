@@ -122,24 +122,33 @@ static int set_choice(const struct firn_verb *verb, const struct firn_opt *opt, 
     return firn_cli_usage(verb, "--%s: '%s' is none of %s", opt->name, text, known);
 }
 
+bool firn_cli_whole(const char *text, int *n)
+{
+    errno = 0;
+    long number = strtol(text, NULL, 10);
+    *n = (int)number;
+    return *text && !text[strspn(text, "0123456789")] && !errno && number <= INT_MAX;
+}
+
 static int set_number(const struct firn_verb *verb, const struct firn_opt *opt, const char *text)
 {
-    char *end;
-    errno = 0;
     if (opt->kind == FIRN_OPT_REAL) {
+        char *end;
+        errno = 0;
         double x = strtod(text, &end);
-        if (errno || end == text || *end || !(x > 0) || isinf(x)) {
+        bool plain = *text != '+' && !text[strspn(text, "0123456789.eE+-")];
+        if (!plain || errno || *end || !(x > 0) || isinf(x)) {
             return firn_cli_usage(verb, "--%s: '%s' is not a positive number", opt->name, text);
         }
         *(double *)opt->value = x;
         return FIRN_CLI_GO;
     }
-    long n = strtol(text, &end, 10), least = opt->kind == FIRN_OPT_COUNT;
-    if (errno || end == text || *end || n < least || n > INT_MAX) {
+    int n, least = opt->kind == FIRN_OPT_COUNT;
+    if (!firn_cli_whole(text, &n) || n < least) {
         return firn_cli_usage(verb, "--%s: '%s' is not a %s", opt->name, text,
                               least ? "positive whole number" : "whole number");
     }
-    *(int *)opt->value = (int)n;
+    *(int *)opt->value = n;
     return FIRN_CLI_GO;
 }
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "select.h"
 
-#include <errno.h>
 #include <fnmatch.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +9,8 @@
 
 static bool read_label(const char *text, int *label)
 {
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    *label = (int)number;
-    return end != text && *end == '\0' && errno == 0 && number >= -1 && number <= INT_MAX;
+    *label = -1;
+    return strcmp(text, "-1") == 0 || firn_cli_whole(text, label);
 }
 
 static bool has_label(const char *pattern, const struct firn_photo *photo)

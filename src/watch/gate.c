@@ -13,6 +13,7 @@ int firn_gate_parse(struct firn_gate *gate, const char *text, struct firn_error 
 {
     int h1, m1, h2, m2, end = 0;
     if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &end) != 4 || text[end] ||
+        text[strspn(text, "0123456789:-")] ||
         h1 < 0 || h1 > 23 || h2 < 0 || h2 > 24 || m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59 ||
         h2 * 60 + m2 > 24 * 60)
         return firn_fail(err, FIRN_USAGE, "'%s' is no time of the day such as 22:00-06:00", text);

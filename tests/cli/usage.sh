@@ -36,6 +36,13 @@ try firn probe --holdout 99 a
 try firn probe --folds 1 a
 try firn probe --holdout 30 a b
 try firn probe --folds 3 -C 1 a
+# Numbers are digits: no blanks, no sign, no other base.
+try firn extract -m untrained:resnet18 -o cache --threads ' 2' photos
+try firn extract -m untrained:resnet18 -o cache --batch +2 photos
+try firn probe -C +1 a
+try firn probe -C 0x1 a
+try firn export --select label=+1 -o out.npz cache
+try firn bn estimate -m untrained:resnet18 -o stats --shard 1/+2 photos
 try firn bench trunk -j 100000
 try firn probe -o head.pt a
 ls
