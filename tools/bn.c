@@ -51,9 +51,14 @@ static int bn(const struct firn_verb *verb, int argc, char **argv)
         list_verbs(stderr);
         return FIRN_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    bool help = strcmp(argv[1], "help") == 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc < 3)) {
         list_verbs(stdout);
         return firn_cli_flush();
+    }
+    if (help) { /* "help estimate" is "estimate --help" */
+        char *again[] = {argv[0], argv[2], (char[]){"--help"}, NULL};
+        return bn(verb, 3, again);
     }
     for (size_t i = 0; i < VERBS; i++) {
         names[i] = short_name(verbs[i]);

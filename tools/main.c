@@ -84,7 +84,7 @@ static int run(const char *name, int argc, char **argv)
 
 static int help(int argc, char **argv)
 {
-    if (argc < 3) {
+    if (argc < 3 || strcmp(argv[2], "help") == 0) {
         list_verbs(stdout);
         return firn_cli_flush();
     }
