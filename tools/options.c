@@ -284,6 +284,17 @@ static int read_options(const struct firn_verb *verb, const struct firn_opt *opt
     }
 }
 
+/** The name of a file to write, without its -o. */
+static const char *missing_output(const struct firn_opt *opts)
+{
+    for (; opts->kind; opts++) {
+        if (opts->letter == 'o' && opts->kind == FIRN_OPT_TEXT && !*(char **)opts->value) {
+            return opts->arg;
+        }
+    }
+    return NULL;
+}
+
 int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, int *argc,
                    char ***argv)
 {
@@ -303,7 +314,10 @@ int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, in
         return firn_cli_usage(verb, "an argument is missing: firn %s %s", verb->name, verb->args);
     }
     if (verb->max_args >= 0 && *argc > verb->max_args) {
-        return firn_cli_usage(verb, "one argument too many: '%s'", (*argv)[verb->max_args]);
+        const char *output = missing_output(opts);
+        return firn_cli_usage(verb, output ? "one argument too many: '%s'; %s is given with -o"
+                                           : "one argument too many: '%s'",
+                              (*argv)[verb->max_args], output);
     }
     return FIRN_CLI_GO;
 }

@@ -23,6 +23,9 @@ try firn ls
 try firn ls a b
 try firn show cache
 try firn export cache
+try firn export cache out.npz
+try firn preview x.jpg out.ppm
+try firn export cache more -o out.npz
 try firn export cache -o out.txt
 try firn why one
 try firn preview x.jpg
