@@ -30,7 +30,7 @@ int firn_bn_check_output(const struct firn_verb *verb, const char *output,
                          const char *const *inputs, size_t n)
 {
     struct firn_error err = {0};
-    int status = FIRN_CLI_GO;
+    int status = firn_cli_no_stdout(verb, output);
     const char *dot = strrchr(output, '.');
     if (dot && (strcmp(dot, ".pth") == 0 || strcmp(dot, ".pt") == 0)) {
         return firn_cli_usage(verb, "%s: only .safetensors is written, not pickles", output);

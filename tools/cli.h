@@ -99,6 +99,9 @@ int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
 /** FIRN_CLI_GO, or refuses an output that is the file `input` (may be NULL), by whatever name. */
 int firn_cli_spare(const struct firn_verb *verb, const char *input, const char *output);
 
+/** FIRN_CLI_GO, or refuses `-` as the name of an output that cannot be a pipe. */
+int firn_cli_no_stdout(const struct firn_verb *verb, const char *output);
+
 /** The entry of `names` (NULL-terminated) that is nearest to a mistyped `word`, or NULL. */
 const char *firn_cli_nearest(const char *word, const char *const *names);
 

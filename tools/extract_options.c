@@ -71,6 +71,10 @@ int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *a
     if (!o->model || !o->cache) {
         return firn_cli_usage(verb, "%s is missing", o->model ? "-o CACHE" : "-m MODEL");
     }
+    status = firn_cli_no_stdout(verb, o->cache);
+    if (status != FIRN_CLI_GO) {
+        return status;
+    }
     o->paths = (const char *const *)argv;
     o->n_paths = (size_t)argc;
     firn_extract_complete(args);

@@ -13,6 +13,9 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
+    if (status == FIRN_CLI_GO) {
+        status = firn_cli_no_stdout(verb, argv[0]);
+    }
     if (status != FIRN_CLI_GO) {
         return status;
     }

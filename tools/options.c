@@ -85,6 +85,13 @@ int firn_cli_spare(const struct firn_verb *verb, const char *input, const char *
                                 "name", output, input);
 }
 
+int firn_cli_no_stdout(const struct firn_verb *verb, const char *output)
+{
+    return strcmp(output, "-") ? FIRN_CLI_GO
+                               : firn_cli_usage(verb, "-: this cannot go to standard output; give "
+                                                      "a name (./- for one that is called so)");
+}
+
 static void help_table(const struct firn_opt *opts)
 {
     for (; opts->kind; opts++) {

@@ -51,6 +51,13 @@ try firn probe -o head.pt a
 ls
 try firn ls ''
 try firn extract -m '' -o cache photos
+# Neither a directory nor a file of statistics is written to standard output.
+try firn extract -m untrained:resnet18 -o - photos
+try firn watch -m untrained:resnet18 -o - photos
+try firn merge - cache
+try firn bn estimate -m untrained:resnet18 -o - photos
+try firn ls -
+ls
 mkdir photos/ring
 try firn extract -m untrained:resnet18 -o cache photos photos/ring
 try firn watch -m untrained:resnet18 -o cache
