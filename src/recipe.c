@@ -131,9 +131,9 @@ static void tell_absent(struct firn_writer *writer, const struct firn_extract_op
         bool absent = *path && access(path, F_OK) != 0 && errno == ENOENT;
         size_t n = absent ? firn_writer_root_count(writer, i) : 0;
         if (n)
-            firn_notice(o, "%.300s: is not there now, but the cache has %zu photographs of it, "
-                        "which are listed and exported; if it was moved, firn compact --forget "
-                        "%.300s %.300s drops them", path, n, path, o->cache);
+            firn_notice(o, "%.300s: is not there now, but the cache has %zu photograph%s of it, "
+                        "listed and exported; if it was moved, firn compact --forget %.300s %.300s "
+                        "drops what it has", path, n, n == 1 ? "" : "s", path, o->cache);
     }
 }
 

@@ -28,7 +28,7 @@ MASKS = [
     (r"slowest( stage)?: \w+", r"slowest\1: STAGE"),
     (r"\d+ threads?,? (generic|sse4|avx2|neon)\b", "N threads CPU"),
     (r"\b(process|pid|PID) \d+", r"\1 N"),
-    (r"\d+ photographs are not stored", "N photographs are not stored"),
+    (r"\d+ photographs? (is|are) not stored", "N photographs are not stored"),
     (r"\d+ blocks?", "N blocks"),
     (r"seg-\d+", "seg-N"),
     (r'"mtime":[\d.]+', '"mtime":N'),

@@ -173,7 +173,7 @@ static void test_classes(void)
     CHECK_INT(seen->found, 8);
     CHECK(seen->scan_done);
     CHECK_INT(seen->n_notices, 1);
-    CHECK(strstr(seen->notice[0], "1 photographs beside the classes are ignored"), "(%s)",
+    CHECK(strstr(seen->notice[0], "1 photograph beside the classes ignored"), "(%s)",
           seen->notice[0]);
 }
 

@@ -137,6 +137,9 @@ const char *firn_cli_colour(FILE *out, enum firn_colour colour);
 /** "12 bytes", "3.4 kB", "1.2 GB" (decimal units). */
 const char *firn_cli_bytes(char text[32], double bytes);
 
+/** The ending of what is counted: "" behind 1, else "s". */
+const char *firn_cli_s(uint64_t n);
+
 /** "0:07", "12:34", "1:02:03". */
 const char *firn_cli_clock(char text[32], double seconds);
 

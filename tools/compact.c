@@ -8,16 +8,16 @@ static void tell(const char *dir, const struct firn_upkeep *u)
     char before[32], after[32];
     if (u->segments_before == u->segments && u->bytes_before == u->bytes) {
         printf("%s: nothing to drop, %s in %zu segment%s\n", dir,
-               firn_cli_bytes(after, (double)u->bytes), u->segments, u->segments == 1 ? "" : "s");
+               firn_cli_bytes(after, (double)u->bytes), u->segments, firn_cli_s(u->segments));
         return;
     }
     printf("%s: %s in %zu segment%s, now %s in %zu; dropped %zu gone photograph%s and %zu "
            "feature%s\n", dir, firn_cli_bytes(before, (double)u->bytes_before), u->segments_before,
-           u->segments_before == 1 ? "" : "s", firn_cli_bytes(after, (double)u->bytes), u->segments,
-           u->gone, u->gone == 1 ? "" : "s", u->rows_before - u->rows,
-           u->rows_before - u->rows == 1 ? "" : "s");
+           firn_cli_s(u->segments_before), firn_cli_bytes(after, (double)u->bytes), u->segments,
+           u->gone, firn_cli_s(u->gone), u->rows_before - u->rows,
+           firn_cli_s(u->rows_before - u->rows));
     if (u->forgotten) {
-        printf("%s: forgot %zu photograph%s\n", dir, u->forgotten, u->forgotten == 1 ? "" : "s");
+        printf("%s: forgot %zu photograph%s\n", dir, u->forgotten, firn_cli_s(u->forgotten));
     }
 }
 

@@ -161,10 +161,11 @@ static int export_cache(struct firn_cache *cache, const struct request *request)
     }
     if (result == 0) {
         size_t without = s.skipped + s.corrupt;
-        firn_cli_note("%s: %zu features of %d numbers", request->path, e.n, e.dim);
+        firn_cli_note("%s: %zu feature%s of %d numbers", request->path, e.n, firn_cli_s(e.n),
+                      e.dim);
         if (without) {
             firn_cli_note("%zu photograph%s without feature left out; 'firn ls --failed' lists %s",
-                          without, without == 1 ? "" : "s", without == 1 ? "it" : "them");
+                          without, firn_cli_s(without), without == 1 ? "it" : "them");
         }
     }
     free(e.chosen);

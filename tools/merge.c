@@ -30,9 +30,10 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
         return status ? status : printed;
     }
     if (!firn_cli_quiet) {
-        printf("%s: %zu photographs taken over, %zu features now", argv[0], u.photographs, u.rows);
+        printf("%s: %zu photograph%s taken over, %zu feature%s now", argv[0], u.photographs,
+               firn_cli_s(u.photographs), u.rows, firn_cli_s(u.rows));
         if (u.conflicts) {
-            printf("; %zu conflict%s", u.conflicts, u.conflicts == 1 ? "" : "s");
+            printf("; %zu conflict%s", u.conflicts, firn_cli_s(u.conflicts));
         }
         putchar('\n');
     }

@@ -32,12 +32,12 @@ static int name_width(const struct firn_probe *p)
 static void print_facts(const struct firn_probe *p, const struct firn_probe_options *o)
 {
     const struct firn_proportion *a = &p->accuracy;
-    printf("train      %zu photographs, %d numbers each\n", p->train, p->dim);
+    printf("train      %zu photographs, %d numbers each\n", p->train, p->dim); /* 2 at least */
     if (p->held_out) {
-        printf("val        %zu photographs of the same cache, held out by content hash (%d%%)\n",
-               p->val, o->holdout);
+        printf("val        %zu photograph%s of the same cache, held out by content hash (%d%%)\n",
+               p->val, firn_cli_s(p->val), o->holdout);
     } else {
-        printf("val        %zu photographs\n", p->val);
+        printf("val        %zu photograph%s\n", p->val, firn_cli_s(p->val));
     }
     printf("head       logistic regression, C = %.3g", p->c);
     if (p->trials) {

@@ -121,7 +121,7 @@ void firn_progress_summary(const struct firn_progress *p)
     char read[32], memory[32];
     firn_cli_note("%" PRIu64 " photograph%s: %" PRIu64 " done, %" PRIu64 " reused, %" PRIu64
                   " skipped, %" PRIu64 " corrupt",
-                  p->found, p->found == 1 ? "" : "s", p->done - p->reused,
+                  p->found, firn_cli_s(p->found), p->done - p->reused,
                   p->known + p->reused, p->skipped, p->corrupt + p->known_corrupt);
     if (p->turned) {
         firn_cli_note("%" PRIu64 " of them not upright by their EXIF orientation", p->turned);

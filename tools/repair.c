@@ -15,10 +15,10 @@ static void tell(const char *dir, const struct firn_upkeep *u, bool yes)
         printf("%s: no damage, nothing to repair\n", dir);
     } else if (yes) {
         printf("%s: repaired; %zu damaged segment%s set aside as *.damaged\n", dir, u->damaged,
-               u->damaged == 1 ? "" : "s");
+               firn_cli_s(u->damaged));
     } else {
         printf("%s: %zu damaged segment%s to write anew and set aside; --yes does it\n", dir,
-               u->damaged, u->damaged == 1 ? "" : "s");
+               u->damaged, firn_cli_s(u->damaged));
     }
     if (u->lost) {
         printf("%s: %zu feature%s lost; run the 'firn extract' command of this cache again to "

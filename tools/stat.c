@@ -75,7 +75,7 @@ static void print_run(const struct firn_run *run)
            when, (unsigned long long)run->done, (unsigned long long)run->failed,
            firn_cli_clock(clock, run->seconds),
            per_second((double)(run->done + run->failed), run), run->threads,
-           run->threads == 1 ? "" : "s", run->cpu, run->slowest[0] ? run->slowest : "none");
+           firn_cli_s(run->threads), run->cpu, run->slowest[0] ? run->slowest : "none");
 }
 
 static void print_text(const struct firn_cache *cache, const struct firn_cache_stat *s)
@@ -94,7 +94,7 @@ static void print_text(const struct firn_cache *cache, const struct firn_cache_s
     }
     printf("%d numbers each, stored as %s\n", s->dim, s->store == FIRN_STORE_F16 ? "f16" : "f32");
     printf("on disk         %s in %zu segment%s", firn_cli_bytes(bytes, (double)s->bytes),
-           s->segments, s->segments == 1 ? "" : "s");
+           s->segments, firn_cli_s(s->segments));
     if (s->raw_bytes) {
         printf(", %.0f%% of %s as plain float32", 100.0 * (double)s->bytes / (double)s->raw_bytes,
                firn_cli_bytes(raw, (double)s->raw_bytes));

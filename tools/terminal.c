@@ -158,6 +158,11 @@ const char *firn_cli_bytes(char text[32], double bytes)
     return text;
 }
 
+const char *firn_cli_s(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 const char *firn_cli_clock(char text[32], double seconds)
 {
     long s = isfinite(seconds) && seconds > 0 ? (long)fmin(seconds + 0.5, 3.6e8) : 0;

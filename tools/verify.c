@@ -33,7 +33,7 @@ static void finding_text(const struct firn_finding *f)
     }
     firn_cli_put(stdout, f->what);
     if (f->file[0] && f->photographs) {
-        printf(" (%zu photograph%s)", f->photographs, f->photographs == 1 ? "" : "s");
+        printf(" (%zu photograph%s)", f->photographs, firn_cli_s(f->photographs));
     }
     putchar('\n');
 }
@@ -73,12 +73,12 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
     char bytes[32];
     if (status == 0) {
         if (!firn_cli_quiet) {
-            printf("%zu segment%s, %zu block%s, %s: ", v->segments, v->segments == 1 ? "" : "s",
-                   v->blocks, v->blocks == 1 ? "" : "s", firn_cli_bytes(bytes, (double)v->bytes));
+            printf("%zu segment%s, %zu block%s, %s: ", v->segments, firn_cli_s(v->segments),
+                   v->blocks, firn_cli_s(v->blocks), firn_cli_bytes(bytes, (double)v->bytes));
         }
         if (!firn_cli_quiet && r->places) {
             printf("%zu damaged place%s, computed again since; nothing is lost\n", r->places,
-                   r->places == 1 ? "" : "s");
+                   firn_cli_s(r->places));
         } else if (!firn_cli_quiet) {
             puts("no damage");
         }
@@ -86,11 +86,11 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
     }
     if (r->lost) {
         firn_cli_warn("%s: %zu damaged place%s, the feature%s of %zu photograph%s lost; all others "
-                      "are whole", dir, r->places, r->places == 1 ? "" : "s",
-                      r->lost == 1 ? "" : "s", r->lost, r->lost == 1 ? " is" : "s are");
+                      "are whole", dir, r->places, firn_cli_s(r->places),
+                      firn_cli_s(r->lost), r->lost, r->lost == 1 ? " is" : "s are");
     } else {
         firn_cli_warn("%s: %zu damaged place%s; every photograph that the ledger still names has "
-                      "its feature", dir, r->places, r->places == 1 ? "" : "s");
+                      "its feature", dir, r->places, firn_cli_s(r->places));
     }
     firn_cli_note("run the 'firn extract' command of this cache again, which computes what is "
                   "missing; then 'firn repair' sets the damaged files aside");

@@ -320,8 +320,9 @@ static int finish(struct daemon *d)
     } else if (status) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
     } else {
-        firn_log(FIRN_LOG_INFO, NULL, "stopped; %llu photographs done, %llu failed",
-                 (unsigned long long)s.done, (unsigned long long)(s.skipped + s.corrupt));
+        firn_log(FIRN_LOG_INFO, NULL, "stopped; %llu photograph%s done, %llu failed",
+                 (unsigned long long)s.done, firn_cli_s(s.done),
+                 (unsigned long long)(s.skipped + s.corrupt));
     }
     return status;
 }

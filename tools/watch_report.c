@@ -103,19 +103,27 @@ static const char *since(char text[32], int64_t unix_time)
     return strcat(text, " ago");
 }
 
+/** Where they are printed, under a heading when there are any. */
+struct errors {
+    FILE *out;
+    bool begun;
+};
+
 static void print_error(void *user, double when, const char *text)
 {
+    struct errors *e = user;
     char at[32] = "";
     time_t t = (time_t)when;
     struct tm local;
     if (localtime_r(&t, &local)) {
         strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &local);
     }
-    fprintf(user, "  %s  ", at);
+    fprintf(e->out, "%s  %s  ", e->begun ? "" : "last errors\n", at);
+    e->begun = true;
     for (; *text; text++) { /* it goes to a terminal: nothing may move its cursor */
-        putc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, user);
+        putc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, e->out);
     }
-    putc('\n', user);
+    putc('\n', e->out);
 }
 
 char *firn_report_text(const struct firn_watch_status *s, const char *cache)
@@ -123,6 +131,7 @@ char *firn_report_text(const struct firn_watch_status *s, const char *cache)
     char *text = NULL, clock[32], bytes[32];
     size_t size;
     FILE *out = open_memstream(&text, &size);
+    struct errors errors = {.out = out};
     if (!out) {
         return NULL;
     }
@@ -146,8 +155,7 @@ char *firn_report_text(const struct firn_watch_status *s, const char *cache)
         fprintf(out, "  %-13s %" PRIu64 " waiting, %.2f s busy\n", firn_stage_names[i],
                 s->waiting[i], s->busy[i]);
     }
-    fputs("last errors\n", out);
-    firn_log_recent(print_error, out);
+    firn_log_recent(print_error, &errors);
     fclose(out);
     return text;
 }

@@ -407,8 +407,9 @@ int firn_writer_flush(struct firn_writer *w, struct firn_error *err)
     if (result != 0 && err && p->n_entry > 0) {
         char was[sizeof err->text];
         memcpy(was, err->text, sizeof was);
-        firn_fail(err, err->code, "%.700s; %zu photographs are not stored: when the cause is gone, "
-                                  "run the same command again", was, p->n_entry);
+        firn_fail(err, err->code, "%.700s; %zu photograph%s not stored: when the cause is gone, "
+                                  "run the same command again", was, p->n_entry,
+                  p->n_entry == 1 ? " is" : "s are");
     }
     return result;
 }

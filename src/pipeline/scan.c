@@ -63,8 +63,9 @@ static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_
     int status = firn_writer_sweep(s->config->offer.writer, root->id, "", &gone, err);
     if (gone)
         firn_board_tell(s->config->offer.board, 0, NULL,
-                        "%.400s: %zu photographs of earlier runs are gone; their features are kept "
-                        "until the cache is compacted", root->path, gone);
+                        "%.400s: %zu photograph%s of earlier runs %s gone; features are kept until "
+                        "the cache is compacted", root->path, gone, gone == 1 ? "" : "s",
+                        gone == 1 ? "is" : "are");
     return status;
 }
 
@@ -75,8 +76,8 @@ static int scan_root(struct scan *s, const struct firn_scan_root *root, struct f
     int status = 0;
     if (root->ignored)
         firn_board_tell(s->config->offer.board, 0, NULL,
-                        "%.400s: %zu photographs beside the classes are ignored, as ImageFolder "
-                        "does", root->path, root->ignored);
+                        "%.400s: %zu photograph%s beside the classes ignored, as ImageFolder does",
+                        root->path, root->ignored, root->ignored == 1 ? "" : "s");
     s->root = root->id;
     s->met = 0;
     s->complete = true;

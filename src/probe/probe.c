@@ -147,9 +147,11 @@ static int list_photographs(struct run *r, struct firn_error *err)
         return firn_fail(err, FIRN_DATA, "%s: %s", r->o->val,
                          r->val.unlabelled ? "no photograph has a class" : "holds no feature");
     if (p->unlabelled)
-        notice(r, "%zu photographs without a class are left out", p->unlabelled);
+        notice(r, "%zu photograph%s without a class left out", p->unlabelled,
+               p->unlabelled == 1 ? "" : "s");
     if (p->failed)
-        notice(r, "%zu photographs without a feature are left out", p->failed);
+        notice(r, "%zu photograph%s without a feature left out", p->failed,
+               p->failed == 1 ? "" : "s");
     if (check_views(&r->train, r->o->train, err) ||
         (r->cache[1] && check_views(&r->val, r->o->val, err)))
         return -FIRN_CONFIG;
@@ -224,8 +226,9 @@ static int check_classes(struct run *r, struct firn_error *err)
                          "among those to learn from (%s, ...); classes are compared by name", one,
                          r->names.name[r->class_of[0]]);
     if (foreign)
-        notice(r, "%zu photographs to judge by are of classes that were not learnt (%s%s): they "
-                  "count as wrong", foreign, one, foreign > 1 ? ", ..." : "");
+        notice(r, "%zu photograph%s to judge by, of classes that were not learnt (%s%s), "
+                  "count as wrong", foreign, foreign == 1 ? "" : "s", one,
+               foreign > 1 ? ", ..." : "");
     return 0;
 }
 

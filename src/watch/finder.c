@@ -296,8 +296,8 @@ static void sweep(const struct look *l, const char *below)
     if (gone && !status)
         status = firn_writer_commit(writer, &err);
     if (gone)
-        firn_watcher_say(l->w, "%.500s%s%.400s: %zu photographs are gone", root->path,
-                         *below ? "/" : "", below, gone);
+        firn_watcher_say(l->w, "%.500s%s%.400s: %zu photograph%s gone", root->path,
+                         *below ? "/" : "", below, gone, gone == 1 ? " is" : "s are");
     if (status)
         firn_watcher_say(l->w, "%s", err.text);
 }

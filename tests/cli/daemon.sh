@@ -1,0 +1,18 @@
+# What the daemon says, and to whom.
+XDG_RUNTIME_DIR=$PWD
+export XDG_RUNTIME_DIR
+
+is_idle()
+{
+    firn status cache 2>/dev/null | grep -q idle
+}
+
+quiet samples one 1
+rm -r one/circle one/square one/triangle
+# shellcheck disable=SC2086 # options
+firn watch -B -m $model $small -o cache one 2>log
+wait_for is_idle
+# No heading without errors.
+firn status cache | sed -n 's/  *[0-9.]* s busy//; /since then/p; /^last errors/,$p'
+firn stop cache
+tail -n 1 log
