@@ -248,15 +248,13 @@ static void spoil(const char *path, double value)
     CHECK_INT(fclose(file), 0);
 }
 
-static void test_hostile_shards(const char *const *shard, size_t n)
+/* More of this: check_bn_shards.py. */
+static void test_damaged_shard(const char *const *shard, size_t n)
 {
     struct firn_error err;
-    spoil(shard[0], NAN);
+    spoil(shard[0], 0.5);
     CHECK_INT(firn_bn_merge(shard, n, in_dir("none"), NULL, &err), -FIRN_DATA);
-    CHECK(strstr(err.text, "makes no sense"), "(%s)", err.text);
-    for (size_t i = 0; i < n; i++)
-        spoil(shard[i], 1e300); /* finite, but not as float32 */
-    CHECK_INT(firn_bn_merge(shard, n, in_dir("none"), NULL, &err), -FIRN_DATA);
+    CHECK(strstr(err.text, "is damaged"), "(%s)", err.text);
     CHECK(access(in_dir("none"), F_OK) != 0);
 }
 
@@ -285,7 +283,7 @@ static void test_shards(void)
                                 shard[4], shard[5], shard[6], shard[2]};
         CHECK_INT(firn_bn_merge(twice, 8, in_dir("none"), NULL, &err), -FIRN_CONFIG);
         CHECK(access(in_dir("none"), F_OK) != 0);
-        test_hostile_shards(shard, 7);
+        test_damaged_shard(shard, 7);
         for (int i = 0; i < 7; i++)
             free((char *)shard[i]);
     }

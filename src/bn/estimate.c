@@ -12,7 +12,6 @@
 #include "base/thread.h"
 
 #define DEFAULT_BATCH 32
-#define MAX_BATCH 4096
 #define REPORT_NS 200000000
 
 /*
@@ -156,8 +155,8 @@ static int check_options(struct firn_bn_run *r, struct firn_error *err)
         return firn_fail(err, FIRN_USAGE, "a model and an output are needed");
     if (!o->n_paths && !o->files_from)
         return firn_fail(err, FIRN_USAGE, "no photographs are given");
-    if (o->batch < 0 || o->batch > MAX_BATCH)
-        return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
+    if (o->batch < 0 || o->batch > FIRN_BN_BATCH)
+        return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", FIRN_BN_BATCH);
     if (!(o->momentum >= 0 && o->momentum <= 1))
         return firn_fail(err, FIRN_USAGE, "momentum: above 0, at most 1");
     if (!(o->blend >= 0 && o->blend <= FIRN_BN_BLEND))

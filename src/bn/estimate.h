@@ -8,6 +8,7 @@
 #include "model/stats.h"
 
 #define FIRN_BN_BLEND 1e15 /* most photographs of a blend */
+#define FIRN_BN_BATCH 4096 /* and of a batch */
 
 struct firn_bn_run {
     const struct firn_bn_options *options;

@@ -2,7 +2,8 @@
 /**
  * A shard's file is a .safetensors: "nodes" [K][3] (level, index, weight), "x" and "y"
  * [K][channels], all float64, and the checkpoint's statistics under their names; what must be equal
- * in all shards of one estimation is in "estimation".
+ * in all shards of one estimation is in "estimation". "sum" is the hash of nodes, x, y and of the
+ * metadata, "source" that of the checkpoint's statistics: damage does not become statistics.
  */
 #include "bn/shard.h"
 
@@ -18,13 +19,32 @@
 
 #define KIND "batchnorm-shard"
 
+/* What "sum" is of, beside the numbers. */
+static const char *const summed[] = {"trunk", "preprocess", "source", "estimation",
+                                     "shard", "counts",     "set"};
+enum { SUMMED = sizeof summed / sizeof *summed };
+
+static void sum_up(const char *const value[SUMMED], const double *numbers, size_t n, char sum[65])
+{
+    struct firn_hasher h;
+    uint8_t digest[FIRN_HASH_SIZE];
+    firn_hash_init(&h);
+    for (int i = 0; i < SUMMED; i++)
+        firn_hash_update(&h, value[i], strlen(value[i]) + 1);
+    firn_hash_update(&h, numbers, n * sizeof *numbers);
+    firn_hash_final(&h, digest);
+    firn_hex(digest, sizeof digest, sum);
+}
+
 /* ---- writing ---- */
 
-static void describe_shard(struct firn_bn_run *r, uint64_t batches)
+static void describe_shard(struct firn_bn_run *r, uint64_t batches, const double *numbers,
+                           size_t n)
 {
     struct firn_stats *s = r->stats;
     const struct firn_bn_options *o = r->options;
-    char set[65];
+    const char *value[SUMMED];
+    char set[65], sum[65];
     firn_hex((const uint8_t *)r->set, sizeof r->set, set);
     s->n_pair = 0;
     firn_stats_set(s, "kind", KIND);
@@ -41,6 +61,10 @@ static void describe_shard(struct firn_bn_run *r, uint64_t batches)
                    (unsigned long long)r->result.failed, (unsigned long long)r->result.batches,
                    (unsigned long long)r->result.pure);
     firn_stats_set(s, "set", "%s", set);
+    for (int i = 0; i < SUMMED; i++)
+        value[i] = firn_stats_get(s, summed[i]);
+    sum_up(value, numbers, n, sum);
+    firn_stats_set(s, "sum", "%s", sum);
 }
 
 static uint64_t count_failed(const struct firn_bn_run *r)
@@ -54,8 +78,8 @@ static uint64_t count_failed(const struct firn_bn_run *r)
 int firn_bn_shard_write(struct firn_bn_run *r, const struct firn_tree *t, uint64_t batches,
                         struct firn_error *err)
 {
-    size_t k = (size_t)t->n, c = t->width;
-    double *numbers = calloc(k * (3 + 2 * c) + 1, sizeof *numbers);
+    size_t k = (size_t)t->n, c = t->width, all = k * (3 + 2 * c);
+    double *numbers = calloc(all + 1, sizeof *numbers);
     if (!numbers)
         return firn_fail_nomem(err, "a shard");
     double *nodes = numbers, *x = numbers + 3 * k, *y = x + k * c;
@@ -67,7 +91,7 @@ int firn_bn_shard_write(struct firn_bn_run *r, const struct firn_tree *t, uint64
         memcpy(y + i * c, t->node[i].y, c * sizeof *y);
     }
     r->result.failed = count_failed(r);
-    describe_shard(r, batches);
+    describe_shard(r, batches, numbers, all);
     struct firn_tensor_out tensor[3 + 2 * FIRN_MAX_CONVS] = {
         {"nodes", FIRN_F64, 2, {(int64_t)k, 3}, nodes},
         {"x", FIRN_F64, 2, {(int64_t)k, (int64_t)c}, x},
@@ -119,23 +143,48 @@ static int read_doubles(struct firn_weights *w, const char *name, int64_t rows, 
                                  (size_t)(rows * columns) * sizeof *out, err);
 }
 
-static bool is_sound(const double n[3], const double *x, const double *y, int64_t width)
+static int refuse_metadata(const char *path, struct firn_error *err)
 {
-    if (!(n[0] >= 0 && n[0] < 63 && n[1] >= 0 && n[1] < 1e15 && n[2] >= 0 && n[2] < 1e15))
+    return firn_fail(err, FIRN_DATA, "%s: its metadata make no sense; make this shard again", path);
+}
+
+/* As it was written, byte by byte? */
+static int check_sum(const struct shard *s, const double *numbers, size_t n,
+                     struct firn_error *err)
+{
+    const char *value[SUMMED];
+    char sum[65];
+    for (int i = 0; i < SUMMED; i++)
+        value[i] = firn_weights_meta(&s->weights, summed[i]);
+    sum_up(value, numbers, n, sum);
+    if (strcmp(firn_weights_meta(&s->weights, "source"), s->source->hash) == 0 &&
+        strcmp(firn_weights_meta(&s->weights, "sum"), sum) == 0)
+        return 0;
+    return firn_fail(err, FIRN_DATA, "%s: is damaged: its numbers are not those that its metadata "
+                     "describe; make this shard again", s->path);
+}
+
+static bool is_sound(enum firn_tree_kind kind, const double n[3], const double *x, const double *y,
+                     int64_t width)
+{
+    double most = kind == FIRN_TREE_DECAY ? 1 : 1e15;
+    if (!(n[0] >= 0 && n[0] < 63 && n[1] >= 0 && n[1] < 1e15 && n[2] >= 0 && n[2] <= most))
         return false;
     for (int64_t i = 0; i < width; i++)
-        if (!isfinite(x[i]) || !isfinite(y[i]))
+        if (!isfinite(x[i]) || !(y[i] >= 0 && isfinite(y[i])))
             return false;
     return true;
 }
 
-static int append_nodes(struct merge *m, struct shard *s, struct firn_error *err)
+/* The nodes, behind those of the shards before; *weight becomes their sum. */
+static int append_nodes(struct merge *m, struct shard *s, double *weight, struct firn_error *err)
 {
     const struct firn_tensor *t = firn_weights_find(&s->weights, "nodes");
     int64_t k = t && t->ndim == 2 ? t->shape[0] : -1, c = (int64_t)m->tree.width;
     if (k < 0 || k > FIRN_TREE_NODES)
         return firn_fail(err, FIRN_DATA, "%s: nodes are missing", s->path);
-    double *numbers = calloc((size_t)(k * (3 + 2 * c)) + 1, sizeof *numbers);
+    size_t all = (size_t)(k * (3 + 2 * c));
+    double *numbers = calloc(all + 1, sizeof *numbers);
     if (!numbers)
         return firn_fail_nomem(err, "a shard");
     double *x = numbers + 3 * k, *y = x + k * c;
@@ -144,13 +193,16 @@ static int append_nodes(struct merge *m, struct shard *s, struct firn_error *err
         status = read_doubles(&s->weights, "x", k, c, x, err);
     if (!status)
         status = read_doubles(&s->weights, "y", k, c, y, err);
+    if (!status)
+        status = check_sum(s, numbers, all, err);
     for (int64_t i = 0; i < k && !status; i++) {
         const double *n = numbers + 3 * i;
-        if (!is_sound(n, x + i * c, y + i * c, c)) {
+        if (!is_sound(m->tree.kind, n, x + i * c, y + i * c, c)) {
             status = firn_fail(err, FIRN_DATA, "%s: node %d makes no sense", s->path, (int)i);
             break;
         }
         struct firn_tree_node node = {(uint64_t)n[0], (uint64_t)n[1], n[2], x + i * c, y + i * c};
+        *weight += n[2];
         if (firn_tree_append(&m->tree, &node, err))
             status = firn_fail_in(err, -FIRN_DATA, "%s", s->path);
     }
@@ -160,13 +212,16 @@ static int append_nodes(struct merge *m, struct shard *s, struct firn_error *err
 
 static int open_shard(struct shard *s, const char *path, struct firn_error *err)
 {
+    char rest;
     s->path = path;
     int status = firn_weights_open(&s->weights, path, err);
     if (status)
         return status;
     if (strcmp(firn_weights_meta(&s->weights, "kind"), KIND) != 0)
         return firn_fail(err, FIRN_DATA, "%s: not a shard of 'firn bn estimate --shard'", path);
-    s->number = atoi(firn_weights_meta(&s->weights, "shard"));
+    if (sscanf(firn_weights_meta(&s->weights, "shard"), "%9d%c", &s->number, &rest) != 1 ||
+        s->number < 1)
+        return refuse_metadata(path, err);
     return firn_stats_read_shard(&s->source, &s->weights, err);
 }
 
@@ -220,9 +275,10 @@ static int restore(struct merge *m, struct firn_error *err)
     if (sscanf(firn_weights_meta(w, "estimation"), "%d %d %d %llu %lf %lf %d %llu %64s", &method,
                &r->batch, &order, &seed, &r->momentum, &m->options.blend, &m->shards, &m->batches,
                r->listing) != 9 || method <= FIRN_BN_SEQUENTIAL || method >= FIRN_BN_METHODS ||
-        m->shards < 1 || r->batch < 1 || !(m->options.blend >= 0) ||
+        (order != FIRN_BN_ORDER_FOLDER && order != FIRN_BN_ORDER_CONTENT) || m->shards < 1 ||
+        r->batch < 1 || r->batch > FIRN_BN_BATCH || !(m->options.blend >= 0) ||
         m->options.blend > FIRN_BN_BLEND || !(r->momentum > 0 && r->momentum <= 1))
-        return firn_fail(err, FIRN_DATA, "%s: its metadata make no sense", w->file.path);
+        return refuse_metadata(w->file.path, err);
     m->options.method = (enum firn_bn_method)method;
     m->options.seed = seed;
     r->order = (enum firn_bn_order)order;
@@ -235,13 +291,26 @@ static int restore(struct merge *m, struct firn_error *err)
     return firn_stats_create(&r->stats, r->source->layout.family, err);
 }
 
-static int add_counts(struct firn_bn_run *r, const struct shard *s, struct firn_error *err)
+/* What the shard counted fits what is in its nodes, which hold `weight` of `leaves` batches. */
+static bool is_plausible(const struct merge *m, const unsigned long long n[4], double weight,
+                         unsigned long long leaves)
 {
+    enum firn_tree_kind kind = m->tree.kind;
+    return n[2] <= leaves && n[0] >= n[2] && n[0] <= n[2] * (unsigned long long)m->run.batch &&
+           n[3] <= n[2] && (kind != FIRN_TREE_POOL || weight == (double)n[0]) &&
+           (kind != FIRN_TREE_SUM || weight == (double)n[2]);
+}
+
+static int add_counts(struct merge *m, const struct shard *s, double weight,
+                      unsigned long long leaves, struct firn_error *err)
+{
+    struct firn_bn_run *r = &m->run;
     unsigned long long n[4];
     const char *set = firn_weights_meta(&s->weights, "set");
     if (sscanf(firn_weights_meta(&s->weights, "counts"), "%llu %llu %llu %llu", &n[0], &n[1],
-               &n[2], &n[3]) != 4 || strlen(set) != 64)
-        return firn_fail(err, FIRN_DATA, "%s: its metadata make no sense", s->path);
+               &n[2], &n[3]) != 4 || !is_plausible(m, n, weight, leaves) ||
+        strlen(set) != 64 || strspn(set, "0123456789abcdef") != 64)
+        return refuse_metadata(s->path, err);
     struct firn_bn_photo all = {0};
     for (int i = 0; i < 32; i++) {
         unsigned byte = 0;
@@ -254,6 +323,14 @@ static int add_counts(struct firn_bn_run *r, const struct shard *s, struct firn_
     r->result.batches += n[2];
     r->result.pure += n[3];
     return 0;
+}
+
+static int add_shard(struct merge *m, struct shard *s, struct firn_error *err)
+{
+    double weight = 0;
+    uint64_t before = m->tree.next;
+    int status = append_nodes(m, s, &weight, err);
+    return status ? status : add_counts(m, s, weight, m->tree.next - before, err);
 }
 
 static int merge(struct merge *m, const char *const *paths, size_t n, const char *output,
@@ -273,11 +350,8 @@ static int merge(struct merge *m, const char *const *paths, size_t n, const char
         r->result.channels += net->conv[i].shape.cout;
     r->result.layers = net->n_conv;
     firn_tree_init(&m->tree, firn_bn_tree_kind(m->options.method), (size_t)r->result.channels, 0);
-    for (size_t i = 0; i < n && !status; i++) {
-        status = append_nodes(m, &m->shard[i], err);
-        if (!status)
-            status = add_counts(r, &m->shard[i], err);
-    }
+    for (size_t i = 0; i < n && !status; i++)
+        status = add_shard(m, &m->shard[i], err);
     if (status)
         return status;
     if (m->tree.next != m->batches)
