@@ -22,9 +22,13 @@ ROWS, DIM = 1500, 40
 skipped = []
 
 
+def build(name, rows, classes, *more):
+    subprocess.run([sys.argv[3], t.dir / name, *map(str, (rows, DIM, classes, *more))], check=True)
+    return t.dir / name
+
+
 def make(name, rows, classes, seed, spread):
-    subprocess.run([sys.argv[3], t.dir / name, str(rows), str(DIM), str(classes), str(seed),
-                    str(spread)], check=True)
+    build(name, rows, classes, seed, spread)
     t.run("export", "-q", t.dir / name, "-o", t.dir / f"{name}.npz")
     data = numpy.load(t.dir / f"{name}.npz")
     return t.dir / name, data["features"].astype(numpy.float64), data["labels"]
@@ -149,6 +153,42 @@ def check_sgd(train, val, classes):
         t.check(abs(epoch["val_loss"] - judged) < 1e-4, f"loss {epoch['val_loss']}, torch {judged}")
 
 
+def refuse(status, words, *args):
+    """One line that names the cache and the reason, and no result."""
+    done = subprocess.run([t.firn, "probe", *map(str, args)], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60)
+    said = done.stderr.decode(errors="replace")
+    t.check((done.returncode, said.count("\n"), done.stdout) == (status, 1, b"") and words in said
+            and args[0].name in said, f"{args}: {done.returncode}, {said}")
+
+
+def check_degenerate():
+    """Caches that teach nothing are refused in words, those that teach little give a result."""
+    usual, one = build("usual", 60, 3, 1), build("one", 20, 1, 1)
+    single, none = build("single", 3, 3, 1), build("none", 0, 3, 1)
+    many, more = build("many", 60, 30000, 1), build("more", 30000, 30000, 2)
+    for level in (0, 1.5):
+        flat = build(f"flat{level}", 60, 3, 4, 1, level)
+        refuse(65, "all features to learn from are the same", flat, usual)
+        refuse(65, "all features to learn from are the same", flat)
+        result = probe("--epochs", 2, usual, flat)
+        t.check(result["right"] == 20, f"equal features, 3 classes: {result['right']} of 60 right")
+    for args in ((one,), (one, usual)):
+        refuse(65, "of one class (class-0000)", *args)
+    refuse(65, "too few photographs of each class", build("lone", 1, 1, 2))
+    for args in ((none,), (none, usual)):
+        refuse(65, "holds no feature", *args)
+    refuse(65, "none: holds no feature", none)
+    result = probe("--epochs", 2, single, single)
+    t.check((result["right"], result["train"]) == (3, 3), "one photograph of each class")
+    # Classes meet by name, however many: 60 have photographs to learn from.
+    result = probe("-C", 1, "--epochs", 0, many, more)
+    head = [c for c in result["classes"] if c["train"]]
+    t.check(len(result["classes"]) == 30000 and len(head) == 60, "names of many classes")
+    t.check(all(c["val"] == 1 for c in result["classes"]), "photographs of many classes")
+
+
+check_degenerate()
 for classes, spread in ((6, 0.4), (2, 0.15)):
     train = make(f"train{classes}", ROWS, classes, 1, spread)
     val = make(f"val{classes}", ROWS // 3, classes, 2, spread)

@@ -242,6 +242,18 @@ static int find_shared(struct run *r, struct firn_error *err)
     return status;
 }
 
+/* With features that are all the same, the commonest class is all that can be learnt. */
+static int check_features(const struct run *r, struct firn_error *err)
+{
+    const struct firn_sample *s = &r->train;
+    const size_t bytes = (size_t)s->dim * sizeof *s->x;
+    for (size_t i = 1; i < s->n; i++)
+        if (memcmp(s->x, s->x + i * (size_t)s->dim, bytes) != 0)
+            return 0;
+    return firn_fail(err, FIRN_DATA, "%s: all features to learn from are the same: there is "
+                     "nothing to tell classes apart by", r->o->train);
+}
+
 static int gather(struct run *r, struct firn_error *err)
 {
     int status = open_caches(r, err);
@@ -257,6 +269,8 @@ static int gather(struct run *r, struct firn_error *err)
         status = find_shared(r, err);
     if (!status)
         status = firn_sample_load(&r->train, err);
+    if (!status)
+        status = check_features(r, err);
     return status ? status : firn_sample_load(&r->val, err);
 }
 

@@ -17,35 +17,35 @@ void firn_names_fini(struct firn_names *names)
     *names = (struct firn_names){0};
 }
 
-static int add_name(struct firn_names *names, const char *name)
+static int compare_names(const void *a, const void *b)
 {
-    char **more = realloc(names->name, (names->n + 1) * sizeof *more);
-    if (!more)
-        return -1;
-    names->name = more;
-    more[names->n] = strdup(name);
-    return more[names->n] ? (int)names->n++ : -1;
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The place of each class of the cache among the names; malloc'ed, NULL when memory is out. */
+/*
+ * The place of each class of the cache among the names, behind which new ones are put; malloc'ed,
+ * NULL when memory is out. The names that are known are those of a cache, too, and so in order.
+ */
 static int *map_classes(const struct firn_cache *cache, struct firn_names *names)
 {
     struct firn_cache_stat stat;
     firn_cache_stat(cache, &stat);
+    const size_t known = names->n;
     int *map = calloc(stat.classes + 1, sizeof *map);
-    size_t known = names->n;
-    for (size_t i = 0; i < stat.classes && map; i++) {
+    char **more = realloc(names->name, (known + stat.classes + 1) * sizeof *more);
+    names->name = more ? more : names->name;
+    for (size_t i = 0; i < stat.classes && map && more; i++) {
         const char *name = firn_cache_class(cache, i);
-        map[i] = -1;
-        for (size_t k = 0; k < known && map[i] < 0; k++)
-            if (strcmp(names->name[k], name) == 0)
-                map[i] = (int)k;
-        if (map[i] < 0 && (map[i] = add_name(names, name)) < 0) {
-            free(map);
-            return NULL;
-        }
+        char **old = bsearch(&name, more, known, sizeof *more, compare_names);
+        map[i] = (int)(old ? old - more : (ptrdiff_t)names->n);
+        if (!old && !(more[names->n] = strdup(name)))
+            more = NULL;
+        names->n += more && !old;
     }
-    return map;
+    if (map && more)
+        return map;
+    free(map);
+    return NULL;
 }
 
 static bool allocate(struct firn_sample *s, size_t n)

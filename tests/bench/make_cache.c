@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Makes a cache of made-up features: make_cache DIR ROWS DIM CLASSES SEED [SPREAD].
+ * Makes a cache of made-up features: make_cache DIR ROWS DIM CLASSES SEED [SPREAD [LEVEL]].
  *
  * A feature is max(0, centre of its class + noise), the centres being the same for every SEED;
  * SPREAD [1] is the deviation of the centres beside the noise's 1, so that it says how hard the
- * classes are to tell apart.
+ * classes are to tell apart. With a LEVEL all numbers of all features are that.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,11 +26,11 @@ static float noise(uint64_t *state)
     return (float)((sum - 131070) / 37837.4);
 }
 
-static void make_row(const float *centre, int dim, uint64_t *state, float *out)
+static void make_row(const float *centre, int dim, const float *level, uint64_t *state, float *out)
 {
     for (int i = 0; i < dim; i++) {
         float v = centre[i] + noise(state);
-        out[i] = v > 0 ? v : 0;
+        out[i] = level ? *level : v > 0 ? v : 0;
     }
 }
 
@@ -38,13 +38,13 @@ static char **make_names(int classes)
 {
     char **names = calloc((size_t)classes, sizeof *names);
     for (int i = 0; i < classes && names; i++)
-        if (asprintf(&names[i], "class-%04d", i) < 0)
+        if (asprintf(&names[i], "class-%0*d", classes > 10000 ? 8 : 4, i) < 0)
             return NULL;
     return names;
 }
 
 static int fill(struct firn_writer *w, uint32_t root, char **names, const float *centre,
-                const int shape[4], struct firn_error *err)
+                const int shape[4], const float *level, struct firn_error *err)
 {
     int rows = shape[0], dim = shape[1], classes = shape[2], status = 0;
     uint64_t state = (uint64_t)shape[3] + 1000003;
@@ -55,8 +55,8 @@ static int fill(struct firn_writer *w, uint32_t root, char **names, const float 
         struct firn_record r = {.root = root, .name = name, .size = 1, .state = FIRN_DONE,
                                 .reason = "", .feature = feature};
         snprintf(name, sizeof name, "%s/%d-%08d.jpg", names[k], shape[3], i);
-        make_row(centre + (size_t)k * (size_t)dim, dim, &state, feature);
-        firn_hash(feature, (size_t)dim * sizeof *feature, r.content);
+        make_row(centre + (size_t)k * (size_t)dim, dim, level, &state, feature);
+        firn_hash(name, strlen(name), r.content);
         status = firn_writer_add(w, &r, err);
         if (!status && (i + 1) % COMMIT == 0)
             status = firn_writer_commit(w, err);
@@ -73,12 +73,13 @@ int main(int argc, char **argv)
     uint32_t root;
     int shape[4]; /* rows, dim, classes, seed */
     if (argc < 6) {
-        fprintf(stderr, "usage: make_cache DIR ROWS DIM CLASSES SEED [SPREAD]\n");
+        fprintf(stderr, "usage: make_cache DIR ROWS DIM CLASSES SEED [SPREAD [LEVEL]]\n");
         return FIRN_USAGE;
     }
     for (int i = 0; i < 4; i++)
         shape[i] = atoi(argv[i + 2]);
-    double spread = argc > 6 ? atof(argv[6]) : 1;
+    const double spread = argc > 6 ? atof(argv[6]) : 1;
+    const float level = argc > 7 ? strtof(argv[7], NULL) : 0;
     char **names = make_names(shape[2]);
     size_t numbers = (size_t)shape[1] * (size_t)shape[2];
     float *centre = calloc(numbers, sizeof *centre);
@@ -92,7 +93,7 @@ int main(int argc, char **argv)
         status = firn_writer_root(w, "/made-up", (const char *const *)names, (size_t)shape[2],
                                   &root, &err);
     if (!status)
-        status = fill(w, root, names, centre, shape, &err);
+        status = fill(w, root, names, centre, shape, argc > 7 ? &level : NULL, &err);
     if (!status)
         status = firn_writer_close(w, &err);
     if (status)
