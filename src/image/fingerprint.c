@@ -9,7 +9,12 @@
 #include "image/probes.h"
 #include "image/views.h"
 
-/* Down-scaling of the probes with both passes at work, and a crop of odd difference. */
+/*
+ * All probes are JPEGs: there libraries may differ and keep to the standard. Of the other formats
+ * the standard says every pixel, and a build without them must have the same fingerprint.
+ *
+ * Down-scaling of the probes with both passes at work, and a crop of odd difference.
+ */
 static const struct firn_image_spec probe_spec = {.resize = 28, .crop = 25};
 
 static const struct {
