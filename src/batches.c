@@ -400,7 +400,7 @@ int firn_batches_extract(const struct firn_extract_options *options, struct firn
         if (!status)
             status = record_run(x, err);
     }
-    closed = firn_writer_close(x->writer, status ? NULL : err);
+    closed = status ? firn_writer_close(x->writer, NULL) : firn_writer_finish(x->writer, err);
     status = status ? status : closed;
     if (result)
         *result = x->progress;

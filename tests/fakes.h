@@ -454,4 +454,9 @@ int firn_writer_close(struct firn_writer *w, struct firn_error *err)
     return 0;
 }
 
+int firn_writer_finish(struct firn_writer *w, struct firn_error *err)
+{
+    return firn_writer_close(w, err);
+}
+
 #endif

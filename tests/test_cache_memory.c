@@ -86,12 +86,13 @@ enum { PHOTOS = 40, SEGMENT = 8 << 10, INDEX = 12 };
 
 static char dir[4200], other[4200]; /* what an act works on; two caches */
 static bool acknowledged[PHOTOS];
+static bool finishes; /* runs: gaps are closed at their end */
 
 static int add(const char *where, unsigned from, unsigned to, struct firn_error *err)
 {
     struct firn_fingerprint fp = test_fingerprint();
     struct firn_writer_settings settings = {.segment_bytes = SEGMENT, .footer_blocks = 4,
-                                            .index_from = INDEX};
+                                            .index_from = INDEX, .tidy_from = 1};
     struct firn_writer *w;
     struct firn_run facts = {.start = from, .version = "0"};
     uint32_t root;
@@ -108,7 +109,7 @@ static int add(const char *where, unsigned from, unsigned to, struct firn_error 
             acknowledged[since] |= where == dir;
     }
     result = result ? result : firn_writer_run(w, &facts, err);
-    int closed = firn_writer_close(w, result ? NULL : err);
+    int closed = (finishes ? firn_writer_finish : firn_writer_close)(w, result ? NULL : err);
     return result ? result : closed;
 }
 
@@ -120,6 +121,14 @@ static int act_begin(struct firn_error *err)
 static int act_go_on(struct firn_error *err)
 {
     return add(dir, 20, PHOTOS, err);
+}
+
+static int act_finish(struct firn_error *err)
+{
+    finishes = true;
+    int result = add(dir, 32, PHOTOS, err);
+    finishes = false;
+    return result;
 }
 
 static int act_sweep(struct firn_error *err)
@@ -355,6 +364,7 @@ static const struct act {
     {"begin", prepare_nothing, act_begin, 0, false},
     {"go on", prepare_some, act_go_on, 0, false},
     {"go on after a kill", prepare_killed, act_go_on, 0, false},
+    {"finish", prepare_some, act_finish, 0, false},
     {"sweep", prepare_some, act_sweep, 0, false},
     {"compact", prepare_gone, act_compact, 0, false},
     {"compact after a kill", prepare_killed, act_compact, 0, false},

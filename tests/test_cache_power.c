@@ -41,6 +41,7 @@ struct recorder {
     int acks;
     unsigned long long state;
     bool compacts;  /* now and then */
+    bool finishes;  /* runs, now and then, so that gaps are closed */
     int sync_fails; /* one sync of so many; 0: none */
 };
 
@@ -192,7 +193,7 @@ static void live(struct recorder *r, const char *dir)
         .rename = sim_rename,
         .close = sim_close};
     struct firn_writer_settings settings = {.disk = &disk, .segment_bytes = 40 << 10,
-                                            .footer_blocks = 5};
+                                            .footer_blocks = 5, .tidy_from = 1};
     struct firn_fingerprint fp = test_fingerprint();
     unsigned id = 0;
     while (id < PHOTOS && r->files < FILES - 14) {
@@ -218,7 +219,9 @@ static void live(struct recorder *r, const char *dir)
         bool compacts = r->compacts && check_random(&r->state) % 3 == 0 && id > 0 &&
                         test_add_gone(w, &err) == 0;
         struct firn_upkeep done;
-        if (firn_writer_close(w, &err) == 0 && compacts)
+        bool finishes = r->finishes && check_random(&r->state) % 2 == 0;
+        int closed = finishes ? firn_writer_finish(w, &err) : firn_writer_close(w, &err);
+        if (closed == 0 && compacts)
             firn_compact_with(dir, &settings, &done, &err);
     }
 }
@@ -382,7 +385,7 @@ int main(void)
     int lives = test_times(25, 200), states = test_times(200, 500), done = 0;
     for (int life = 0; life < lives && check_failed == 0; life++) {
         struct recorder r = {.state = (unsigned long long)life,
-                             .compacts = life % 2 == 1,
+                             .compacts = life % 2 == 1, .finishes = life % 4 == 2,
                              .sync_fails = life % 3 == 2 ? 9 : 0};
         char *base = test_dir(), *dir;
         if (asprintf(&dir, "%s/cache", base) < 0)

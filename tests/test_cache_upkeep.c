@@ -121,6 +121,75 @@ static void test_compact(void)
     free(dir);
 }
 
+/* So many commits of 50 photographs each, from `first` on. */
+static void finish(const char *dir, const struct firn_writer_settings *settings, unsigned first,
+                   unsigned commits, bool gone)
+{
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    uint32_t root;
+    CHECK(firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, settings, &err) == 0, "%s",
+          err.text);
+    CHECK_INT(test_root(w, &root, &err), 0);
+    for (unsigned k = 0; k < commits; k++) {
+        for (unsigned id = first + 50 * k; id < first + 50 * (k + 1); id++)
+            CHECK_INT(test_add(w, id, root, &err), 0);
+        CHECK_INT(firn_writer_commit(w, &err), 0);
+    }
+    if (gone)
+        CHECK_INT(test_add_gone(w, &err), 0);
+    CHECK(firn_writer_finish(w, &err) == 0, "%s", err.text);
+}
+
+static int full(void *user, const char *path)
+{
+    (void)user, (void)path;
+    errno = ENOSPC;
+    return -1;
+}
+
+/* At the end of a run gaps are closed, when that is possible, drops nothing and pays. */
+static void test_finish(void)
+{
+    struct firn_writer_settings from = {.tidy_from = 1};
+    struct firn_disk disk = firn_disk_system;
+    char *dir = test_dir(), one[4200], two[4200];
+    struct firn_cache_stat stat;
+    float feature[DIM];
+    struct firn_error err = {0};
+    snprintf(one, sizeof one, "%s/seg-00000001.firn", dir);
+    snprintf(two, sizeof two, "%s/seg-00000002.firn", dir);
+    finish(dir, &from, 0, 1, false); /* one commit leaves as much as is left then */
+    CHECK(access(one, F_OK) == 0 && access(two, F_OK) != 0);
+    finish(dir, &(struct firn_writer_settings){0}, 50, 3, false); /* too small to matter */
+    CHECK(access(one, F_OK) == 0 && access(two, F_OK) != 0);
+    disk.create = full;
+    from.disk = &disk;
+    finish(dir, &from, 200, 3, false); /* no room: it stays as it is */
+    CHECK(access(one, F_OK) == 0 && access(two, F_OK) != 0);
+    check_contents(dir, 350, 1);
+    from.disk = NULL;
+    struct firn_cache *before = open_reader(dir);
+    finish(dir, &from, 350, 3, false);
+    CHECK(access(one, F_OK) != 0 && access(two, F_OK) == 0);
+    check_contents(dir, 500, 1);
+    for (size_t i = 0; i < firn_cache_count(before); i++) /* who had it open reads on */
+        CHECK(firn_cache_features(before, &i, 1, feature, &err) == 0, "%s", err.text);
+    firn_cache_stat(before, &stat);
+    CHECK_INT(stat.records, 350);
+    firn_cache_close(before);
+    finish(dir, &from, 500, 3, true); /* what is gone may come back */
+    CHECK(access(two, F_OK) == 0);
+    check_contents(dir, 650, 1);
+    struct firn_cache *c = open_reader(dir);
+    firn_cache_stat(c, &stat);
+    CHECK(stat.segments == 1 && stat.gone == 1, "%zu, %zu", stat.segments, stat.gone);
+    firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
 /* Compactions that are killed at any moment, one after the other. */
 static void test_kill(void)
 {
@@ -324,6 +393,7 @@ static void test_refusals(void)
 int main(void)
 {
     test_compact();
+    test_finish();
     test_kill();
     test_repair();
     test_merge();

@@ -281,6 +281,7 @@ static int attempt(struct firn_writer *w, struct firn_error *err)
     }
     s->sequence = stamp.sequence;
     w->wrote = true;
+    w->commits += w->pending.n_entry > 0;
     firn_publish(w->lock, s->number, s->id, s->end);
     if (is_new) /* after a power cut it shall still say that there is this segment */
         firn_lock_settle(w->lock);

@@ -13,6 +13,10 @@
  * it; that is what is left when it has been. */
 enum { GAPS_WORTH = 3 * FIRN_PAGE };
 
+/* At the end of a run a cache of no more than this is, when its gaps are more than those that are
+ * left about, by this part of it. */
+enum { TIDY_MOST = 16 << 20, TIDY_LEFT = 5 * FIRN_PAGE / 2, TIDY_PART = 128 };
+
 /* What is left out. */
 struct choice {
     struct firn_upkeep *result;
@@ -167,7 +171,7 @@ static int rewrite(struct firn_writer *w, const struct firn_cache *cache, const 
 }
 
 static int compact(struct firn_writer *w, const char *dir, const struct firn_upkeep_options *o,
-                   struct firn_upkeep *result, struct firn_error *err)
+                   bool worth, struct firn_upkeep *result, struct firn_error *err)
 {
     struct firn_cache *cache;
     struct firn_cache_stat stat;
@@ -177,7 +181,7 @@ static int compact(struct firn_writer *w, const char *dir, const struct firn_upk
     firn_cache_stat(cache, &stat);
     firn_upkeep_count(cache, result, true);
     size_t needed = needed_rows(firn_cache_loaded(cache), err);
-    bool nothing = stat.gone == 0 && o->n_forget == 0 && needed == stat.rows &&
+    bool nothing = !worth && stat.gone == 0 && o->n_forget == 0 && needed == stat.rows &&
                    stat.segments <= 1 + stat.bytes / w->segment_bytes &&
                    gaps(firn_cache_loaded(cache)) <=
                        GAPS_WORTH * stat.segments + stat.bytes / 64;
@@ -207,9 +211,10 @@ static int check_whole(const char *dir, struct firn_error *err)
                                             "before, then firn repair", dir);
 }
 
+/* `worth`: it is known to be worth it. */
 static int open_and_compact(const char *dir, const struct firn_writer_settings *settings,
-                            const struct firn_upkeep_options *options, struct firn_upkeep *result,
-                            struct firn_error *err)
+                            const struct firn_upkeep_options *options, bool worth,
+                            struct firn_upkeep *result, struct firn_error *err)
 {
     struct firn_writer *w;
     memset(result, 0, sizeof *result);
@@ -218,7 +223,7 @@ static int open_and_compact(const char *dir, const struct firn_writer_settings *
         status = firn_writer_open_upkeep(&w, dir, settings, err);
     if (status != 0)
         return status;
-    status = compact(w, dir, options, result, err);
+    status = compact(w, dir, options, worth, result, err);
     int closed = firn_writer_close(w, status ? NULL : err);
     status = status ? status : closed;
     return status ? status : firn_upkeep_count_after(dir, result, err);
@@ -227,12 +232,57 @@ static int open_and_compact(const char *dir, const struct firn_writer_settings *
 int firn_compact_with(const char *dir, const struct firn_writer_settings *settings,
                       struct firn_upkeep *result, struct firn_error *err)
 {
-    return open_and_compact(dir, settings, &(struct firn_upkeep_options){0}, result, err);
+    return open_and_compact(dir, settings, &(struct firn_upkeep_options){0}, false, result, err);
 }
 
 int firn_compact(const char *dir, const struct firn_upkeep_options *options,
                  struct firn_upkeep *result, struct firn_error *err)
 {
     struct firn_writer_settings settings = {.allow_network = options->allow_network_fs};
-    return open_and_compact(dir, &settings, options, result, err);
+    return open_and_compact(dir, &settings, options, false, result, err);
+}
+
+/* ---- the end of a run ---- */
+
+/* Whether compacting would win something, and drop nothing. */
+static bool is_loose(const char *dir)
+{
+    struct firn_cache *cache;
+    struct firn_cache_stat stat;
+    if (firn_cache_open_whole(&cache, dir, NULL) != 0)
+        return false;
+    const struct firn_loaded *l = firn_cache_loaded(cache);
+    firn_cache_stat(cache, &stat);
+    bool loose = stat.gone == 0 && stat.lost_segments == 0 &&
+                 gaps(l) > TIDY_LEFT + stat.bytes / TIDY_PART && needed_rows(l, NULL) == stat.rows;
+    firn_cache_close(cache);
+    return loose;
+}
+
+/* Of a size that is written anew in no time; on a network file system the lock may hold nobody. */
+static bool may_be_loose(const struct firn_writer *w)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < w->loaded.n_segment; i++)
+        bytes += w->loaded.segment[i].end;
+    return w->commits > 1 && !w->allow_network && bytes <= TIDY_MOST && bytes >= w->tidy_from;
+}
+
+int firn_writer_finish(struct firn_writer *w, struct firn_error *err)
+{
+    if (!w || !may_be_loose(w))
+        return firn_writer_close(w, err);
+    struct firn_writer_settings settings = {
+        .disk = w->disk, .lock = firn_writer_hold(w), .segment_bytes = w->segment_bytes,
+        .index_from = w->index_from, .footer_blocks = w->footer_blocks};
+    struct firn_upkeep done;
+    char *dir = strdup(w->loaded.dir);
+    int result = firn_writer_close(w, err);
+    /* Nobody has been at it since: the lock was kept. */
+    if (result == 0 && dir && settings.lock && is_loose(dir))
+        open_and_compact(dir, &settings, &(struct firn_upkeep_options){0}, true, &done, NULL);
+    if (settings.lock)
+        close(settings.lock);
+    free(dir);
+    return result;
 }

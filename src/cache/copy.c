@@ -3,7 +3,8 @@
 
 #include "base/error.h"
 
-enum { BATCH = 256 };
+/* The fewer batches the better they fit into pages; each is held in memory three times. */
+enum { BATCH = 2048, BATCH_BYTES = 4 << 20 };
 
 /* Entries on their way, those first that bring a feature. */
 struct batch {
@@ -59,13 +60,21 @@ static bool is_stored(const struct firn_copy *c, const struct firn_entry *e)
     return firn_writer_has(c->to, e->content);
 }
 
+/* Entries in a batch: no more than a segment takes, nor more than is to be held in memory. */
+static size_t batch_of(const struct firn_copy *c)
+{
+    uint64_t bytes = c->to->segment_bytes < BATCH_BYTES ? c->to->segment_bytes : BATCH_BYTES;
+    uint64_t n = bytes / (sizeof(float) * firn_cache_loaded(c->from)->head.dim);
+    return n == 0 ? 1 : n < BATCH ? n : BATCH;
+}
+
 int firn_copy(struct firn_copy *c, struct firn_error *err)
 {
     struct batch *b = calloc(1, sizeof *b);
-    size_t n = firn_cache_count(c->from);
+    size_t n = firn_cache_count(c->from), most = batch_of(c);
     int result = 0;
     if (b)
-        b->feature = malloc(BATCH * firn_cache_loaded(c->from)->head.dim * sizeof *b->feature);
+        b->feature = malloc(most * firn_cache_loaded(c->from)->head.dim * sizeof *b->feature);
     if (!b || !b->feature)
         result = firn_fail_nomem(err, "features to copy");
     for (size_t i = 0; i < n && result == 0; i++) {
@@ -80,7 +89,7 @@ int firn_copy(struct firn_copy *c, struct firn_error *err)
             b->of[b->wanted++] = b->n;
         }
         b->entry[b->n++] = e;
-        if (b->n == BATCH)
+        if (b->n == most)
             result = hand_over(c, b, err);
     }
     if (result == 0)

@@ -33,6 +33,7 @@ struct firn_writer_settings {
     uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */
     size_t index_from;            /**< with so many photographs INDEX is made; 0: 8192 */
     size_t footer_blocks;         /**< a footer is written when it can say so many; 0: 4096 */
+    uint64_t tidy_from;           /**< for firn_writer_finish(); 0: 256 KiB */
 };
 
 /** firn_writer_open() with settings. */
@@ -138,5 +139,13 @@ int firn_writer_hold(const struct firn_writer *w);
 
 /** Commits, seals the segment, unlocks, frees (always). NULL is fine. */
 int firn_writer_close(struct firn_writer *w, struct firn_error *err);
+
+/**
+ * firn_writer_close(), at the end of a one-shot run. Each commit begins a page: if
+ * there were several, and the cache has from settings.tidy_from to 16 MiB, then it is written anew
+ * as firn_compact() does it, when that drops nothing and wins enough. Whatever prevents it leaves
+ * the cache as it is, and is no failure.
+ */
+int firn_writer_finish(struct firn_writer *w, struct firn_error *err);
 
 #endif

@@ -10,7 +10,8 @@
 #include "cache/fingerprint.h"
 #include "cache/writer_state.h"
 
-enum { SEGMENT_BYTES = 256 << 20, INDEX_FROM = 8192, FOOTER_BLOCKS = 4096 };
+enum { SEGMENT_BYTES = 256 << 20, INDEX_FROM = 8192, FOOTER_BLOCKS = 4096,
+       TIDY_FROM = 256 << 10 };
 
 /* Empty, or with nothing in it that is not of a cache. */
 static bool may_become_cache(const char *dir, struct firn_error *err)
@@ -260,6 +261,7 @@ static int open_writer(struct firn_writer **out, const char *dir, const struct f
     w->segment_bytes = settings->segment_bytes ? settings->segment_bytes : SEGMENT_BYTES;
     w->index_from = settings->index_from ? settings->index_from : INDEX_FROM;
     w->footer_blocks = settings->footer_blocks ? settings->footer_blocks : FOOTER_BLOCKS;
+    w->tidy_from = settings->tidy_from ? settings->tidy_from : TIDY_FROM;
     w->allow_network = settings->allow_network;
     w->held = settings->lock;
     w->lock = -1;

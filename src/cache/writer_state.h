@@ -41,6 +41,8 @@ struct firn_writer {
     uint64_t segment_bytes;
     size_t index_from;
     size_t footer_blocks;
+    uint64_t tidy_from;
+    uint64_t commits;      /* that said something of photographs */
     bool allow_network;
     int held; /* the lock, from the writer before */
     int lock;
