@@ -229,6 +229,23 @@ static void count_lost(void *user, const char *path, const char *what)
     lost_told++;
 }
 
+/* There is nothing more to repair; what is lost until it is computed again is said every time. */
+static void check_again(const char *dir, size_t lost)
+{
+    struct firn_upkeep_options o = {.on_photograph = count_lost};
+    struct firn_upkeep u;
+    struct firn_error err = {0};
+    for (int i = 0; i < 4; i++) {
+        o.yes = i > 0;
+        o.requeue = i > 1;
+        lost_told = 0;
+        CHECK(firn_repair(dir, &o, &u, &err) == 0, "%s", err.text);
+        CHECK_INT(u.damaged, 0);
+        CHECK_INT(u.lost, i < 3 ? lost : 0);
+        CHECK_INT(u.lost, lost_told);
+    }
+}
+
 /* A flipped byte, a cut, a missing segment: repair keeps the rest, extract adds what is lost. */
 static void test_repair(void)
 {
@@ -271,6 +288,7 @@ static void test_repair(void)
         CHECK_INT(stat.skipped, lost);
         CHECK_INT(stat.records + lost, how < 4 ? 300 : stat.records);
         firn_cache_close(c);
+        check_again(dir, o.requeue ? 0 : lost);
         run(dir, 0, 300);
         check_contents(dir, 300, 1);
         unlink(aside);

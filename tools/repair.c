@@ -12,7 +12,7 @@ static void on_finding(void *user, const struct firn_finding *f)
 static void tell(const char *dir, const struct firn_upkeep *u, bool yes)
 {
     if (u->damaged == 0) {
-        printf("%s: no damage, nothing to repair\n", dir);
+        printf("%s: %s\n", dir, u->lost ? "no damaged file" : "no damage, nothing to repair");
     } else if (yes) {
         printf("%s: repaired; %zu damaged segment%s set aside as *.damaged\n", dir, u->damaged,
                firn_cli_s(u->damaged));

@@ -148,13 +148,15 @@ static int carry_out(struct repair *r, struct firn_error *err)
     return status == 0 ? firn_writer_let_go(r->writer, err) : status;
 }
 
-/* Verification comes before the writer, which lets go of what is missing when it opens. */
-static int find_damage(struct repair *r, const char *dir, struct firn_error *err)
+/* Verification comes before the writer, which lets go of what is missing when it opens. *bad: there
+ * is damage, or (without damaged segments) features are lost to a former one. */
+static int find_damage(struct repair *r, const char *dir, bool *bad, struct firn_error *err)
 {
     struct firn_verify_result verified;
     int status = firn_verify(dir, 1, on_finding, r, &verified, err);
-    if (status != 0 && (status != -FIRN_DATA || r->n_damaged == 0))
+    if (status != 0 && status != -FIRN_DATA)
         return status;
+    *bad = status != 0;
     r->result->damaged = r->n_damaged;
     return r->no_memory ? firn_fail_nomem(err, "the list of damage") : 0;
 }
@@ -178,8 +180,9 @@ int firn_repair_with(const char *dir, const struct firn_writer_settings *setting
 {
     struct repair r = {.options = options, .result = result};
     memset(result, 0, sizeof *result);
-    int status = find_damage(&r, dir, err);
-    if (status == 0 && options->yes && r.n_damaged > 0)
+    bool bad = false;
+    int status = find_damage(&r, dir, &bad, err);
+    if (status == 0 && options->yes && (r.n_damaged > 0 || (bad && options->requeue)))
         status = firn_writer_open_upkeep(&r.writer, dir, settings, err);
     if (status == 0)
         status = repair(&r, dir, err);
