@@ -382,6 +382,21 @@ static void test_bad_disk(void)
     CHECK(whole);
 }
 
+/* The next writer tidies up and makes INDEX, though it has nothing else to write. */
+static void test_killed(void)
+{
+    char *dir = make(), *index = path_in(dir, "INDEX"), *aside_path = path_in(dir, "INDEX.new");
+    CHECK_INT(rename(index, aside_path), 0);
+    CHECK_INT(truncate(aside_path, 5000), 0);
+    CHECK_INT(firn_writer_close(writer(dir, 1, NULL), NULL), 0);
+    CHECK(!has_file(dir, "INDEX.new"));
+    compare(dir, true);
+    remove_dir(dir);
+    free(aside_path);
+    free(index);
+    free(dir);
+}
+
 int main(void)
 {
     test_appended();
@@ -392,5 +407,6 @@ int main(void)
     test_lost_segment();
     test_damaged();
     test_bad_disk();
+    test_killed();
     CHECK_DONE();
 }

@@ -13,6 +13,7 @@
 #include "cache/table.h"
 
 #define FIRN_ATLAS_NAME "INDEX"
+#define FIRN_ATLAS_ASIDE FIRN_ATLAS_NAME ".new" /* while it is made */
 enum {
     FIRN_ATLAS_VERSION = 1,
     FIRN_LEAF = 256 /* photographs that are compressed together */

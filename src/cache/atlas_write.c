@@ -381,7 +381,7 @@ static bool draw(struct drawing *d)
 static void write_aside(struct drawing *d, const char *aside, const char *path, int *result)
 {
     const struct firn_disk *disk = d->stream.disk;
-    disk->unlink(disk->user, aside); /* of a writer that was killed */
+    disk->unlink(disk->user, aside); /* of a writer that could not remove it */
     d->stream.fd = disk->create(disk->user, aside);
     if (d->stream.fd < 0)
         return;
@@ -406,7 +406,7 @@ int firn_atlas_write(const char *dir, const struct firn_disk *disk)
     d.order = &cache->view.order;
     if (asprintf(&path, "%s/%s", dir, FIRN_ATLAS_NAME) < 0)
         path = NULL;
-    if (asprintf(&aside, "%s/%s.new", dir, FIRN_ATLAS_NAME) < 0)
+    if (asprintf(&aside, "%s/%s", dir, FIRN_ATLAS_ASIDE) < 0)
         aside = NULL;
     uint64_t room = disk->room ? disk->room(disk->user, dir) : UINT64_MAX;
     if (path && aside && is_sound(&cache->loaded) && room > cache->view.n * 256 && begin(&d))

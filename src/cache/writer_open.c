@@ -202,6 +202,16 @@ static int check_file_system(const struct firn_writer *w, const char *dir, struc
     return 0;
 }
 
+/* The last writer was killed while it made INDEX: this one makes it, whatever else it does. */
+static void clear_aside(struct firn_writer *w, const char *dir)
+{
+    char *path;
+    if (asprintf(&path, "%s/" FIRN_ATLAS_ASIDE, dir) < 0)
+        return;
+    w->wrote = access(path, F_OK) == 0 && w->disk->unlink(w->disk->user, path) == 0;
+    free(path);
+}
+
 static int open_cache(struct firn_writer *w, const char *dir, const struct firn_head *head,
                       struct firn_error *err)
 {
@@ -221,6 +231,8 @@ static int open_cache(struct firn_writer *w, const char *dir, const struct firn_
         result = begin_cache(w, dir, head, err);
     else if ((result = check_head(w, dir, head, err)) == 0 && find_orphans(w, &published) != 0)
         result = firn_fail_nomem(err, "a segment");
+    if (result == 0)
+        clear_aside(w, dir);
     /* That there is a cache, and of what, is written at once; all else with the first commit, so
      * that a run which is killed before it leaves nothing behind. */
     return result == 0 && w->loaded.n_segment == 0 ? firn_writer_flush(w, err) : result;
