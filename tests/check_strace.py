@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""System calls of a real run fail: check_strace.py FIRN SAMPLES.
+"""System calls of a real run fail, or kill it: check_strace.py FIRN SAMPLES.
 
 What the simulated disk of test_cache_faults.c cannot know is whether the program makes its durable
 writes by the calls that it simulates. Here strace makes the N-th of a kind fail, or all from then
 on, in `firn extract` itself: the exit status tells, nothing is acknowledged falsely, the cache is
 whole, and the next run completes it.
 """
+import os
 import shutil
 import subprocess
 import sys
@@ -73,5 +74,20 @@ for call, error in CALLS:
                 shutil.copytree(start, cache)
             points += attempt(call, error, when, done())
 print(f"{points} runs in which a call failed")
+
+# An export that is killed leaves nothing, where the file system has files without a name.
+(t.dir / "out").mkdir()
+try:
+    os.close(os.open(t.dir / "out", os.O_TMPFILE | os.O_WRONLY))
+    moments = (1, 2, 3)
+except OSError:
+    moments = ()
+for when in moments:
+    ran = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(t.dir / "trace"), "-e", "trace=write,pwrite64,fsync",
+         "-e", f"inject=write,pwrite64,fsync:signal=KILL:when={when}", t.firn, "export",
+         str(half), "-o", str(t.dir / "out" / "features.npz")], stderr=subprocess.DEVNULL)
+    left = [p.name for p in (t.dir / "out").iterdir()]
+    t.check(ran.returncode == -9 and not left, f"export killed at {when}: {ran.returncode} {left}")
 t.check(points >= 20, f"only {points} runs felt it")
 t.end()

@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -76,10 +77,16 @@ static int check_name(const char *path, struct firn_error *err)
     return 0;
 }
 
-int firn_output_check(const char *path, struct firn_error *err)
+/** The directory of a path; NULL: memory is out. */
+static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+}
+
+int firn_output_check(const char *path, struct firn_error *err)
+{
+    char *folder = folder_of(path);
     int result = folder ? check_name(path, err)
                         : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     if (result == 0 && access(folder, W_OK | X_OK) != 0) {
@@ -87,6 +94,37 @@ int firn_output_check(const char *path, struct firn_error *err)
     }
     free(folder);
     return result;
+}
+
+/** How a file without a name is found. */
+static void name_of_descriptor(const struct firn_output *out, char name[static 40])
+{
+    snprintf(name, 40, "/proc/self/fd/%d", fileno(out->file));
+}
+
+/**
+ * A file without a name where the system has such, so that not even a run that is killed leaves
+ * anything behind; else one under a name of its own.
+ */
+static FILE *open_temporary(struct firn_output *out)
+{
+    char *folder = folder_of(out->path), name[40];
+    int fd = folder ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
+    free(folder);
+    out->file = fd < 0 ? NULL : fdopen(fd, "w+b");
+    if (out->file) {
+        name_of_descriptor(out, name);
+        out->nameless = access(name, F_OK) == 0; /* /proc is there */
+        if (!out->nameless) {
+            fclose(out->file);
+        }
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    if (!out->nameless) {
+        out->file = fopen(out->temp, "w+bxe");
+    }
+    return out->file;
 }
 
 int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err)
@@ -100,8 +138,7 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
         free(out->path);
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
     }
-    out->file = fopen(out->temp, "w+bx");
-    if (!out->file) {
+    if (!open_temporary(out)) {
         int code = errno;
         release(out);
         return fail_to_create(err, path, code);
@@ -139,9 +176,17 @@ void firn_output_patch(struct firn_output *out, uint64_t offset, const void *byt
     }
 }
 
+/** A name can only be given, not taken from another file: that is left to the renaming. */
+static bool give_name(struct firn_output *out)
+{
+    char name[40];
+    name_of_descriptor(out, name);
+    return !out->nameless || linkat(AT_FDCWD, name, AT_FDCWD, out->temp, AT_SYMLINK_FOLLOW) == 0;
+}
+
 int firn_output_commit(struct firn_output *out, struct firn_error *err)
 {
-    if (!out->failure && (fflush(out->file) || fsync(fileno(out->file)))) {
+    if (!out->failure && (fflush(out->file) || fsync(fileno(out->file)) || !give_name(out))) {
         out->failure = errno;
     }
     if (!out->failure && rename(out->temp, out->path)) {

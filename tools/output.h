@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/** A file that appears whole or not at all: written under another name, synced, then renamed. */
+/**
+ * A file that appears whole or not at all: written without a name (or, where the file system has no
+ * such files, under another one), synced, then renamed.
+ */
 #ifndef FIRN_TOOLS_OUTPUT_H
 #define FIRN_TOOLS_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +16,8 @@
 struct firn_output {
     FILE *file;
     char *path;      /**< what it will be called; owned */
-    char *temp;      /**< what it is called now; owned */
+    char *temp;      /**< what it is called until then; owned */
+    bool nameless;   /**< it has not even that name before it is complete */
     uint64_t offset; /**< bytes written so far */
     int failure;     /**< errno of the first write that failed: later ones do nothing */
 };
