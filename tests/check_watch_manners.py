@@ -98,7 +98,7 @@ def metrics():
 def configuration():
     """A file of options; the command line counts more; mistakes are named."""
     file = t.dir / "firn.conf"
-    file.write_text(f"; photographs\n[watch]\nmodel = {MODEL[1]}\nresize = 36\ncrop = 32\n"
+    file.write_text(f"; photographs\nmodel = {MODEL[1]}\nresize = 36\ncrop = 32\n"
                     f"output = {t.dir / 'nowhere'}\ndirectory = {t.photos}\nexclude = no*\n"
                     f"exclude = never*\nac-only = no\n")
     done = subprocess.run([t.firn, "watch", "--config", file, "-o", t.cache, "-B"],
@@ -114,12 +114,15 @@ def configuration():
     t.check(not {"no.jpg", "never.jpg"} & {Path(p).name for p in t.rows()}, "what is excluded")
     t.run("stop", t.cache)
     again(file)
-    for line in ("modle = x", "ac-only = maybe", "settle = none", "what"):
-        file.write_text(line + "\n")
-        t.run("watch", "--config", file, expect=78)
-    file.write_text(f"directory = {'/long' * 60}\n")
-    done = subprocess.run([t.firn, "watch", "--config", file], capture_output=True, text=True)
-    t.check(done.returncode == 78 and "longer than" in done.stderr, f"a long line: {done.stderr}")
+    wrong = {"modle = x": "unknown option 'modle' (did you mean model?)", "settle = none": "whole",
+             "ac-only = maybe": "neither yes nor no", "what": "neither", "[watch]": "sections",
+             "directory =": "directory is empty", "config = x": "command line",
+             f"directory = {'/long' * 60}": "too long"}
+    for line, words in wrong.items():
+        file.write_text(f"; a comment\n  rescan = 60\n{line}\noutput = x\n")
+        done = subprocess.run([t.firn, "watch", "--config", file], capture_output=True, text=True)
+        t.check(done.returncode == 78 and done.stderr.count("\n") == 1 and words in done.stderr
+                and f"{file}: line 3: " in done.stderr, f"{line[:20]}: {done.stderr}")
     t.run("watch", "--config", t.dir / "missing.conf", expect=66)
 
 

@@ -96,6 +96,9 @@ bool firn_cli_whole(const char *text, int *n);
 int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** While options come from a file, complaints name it and the line; NULL: no longer. */
+void firn_cli_reads(const char *file, const int *line);
+
 /** FIRN_CLI_GO, or refuses an output that is the file `input` (may be NULL), by whatever name. */
 int firn_cli_spare(const struct firn_verb *verb, const char *input, const char *output);
 

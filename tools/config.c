@@ -37,6 +37,9 @@ static const char *keep(struct firn_config *c, const char *value)
 static int add_directory(struct reading *r, const char *value)
 {
     struct firn_opt_list *list = &r->config->directories;
+    if (!*value) {
+        return firn_cli_usage(r->verb, "directory is empty");
+    }
     if (list->n == FIRN_OPT_LIST_MOST) {
         return firn_cli_usage(r->verb, "more than %d directories", FIRN_OPT_LIST_MOST);
     }
@@ -54,7 +57,10 @@ static int on_line(void *user, const char *section, const char *name, const char
     }
     const char *text = keep(r->config, value);
     if (!text) {
+        firn_cli_warn("out of memory");
         r->status = FIRN_NOMEM;
+    } else if (strcmp(name, "config") == 0) {
+        r->status = firn_cli_usage(r->verb, "config: belongs on the command line");
     } else if (strcmp(name, "directory") == 0) {
         r->status = add_directory(r, text);
     } else {
@@ -88,51 +94,57 @@ static FILE *open_file(const char *path)
 
 struct lines {
     FILE *file;
-    int most; /* bytes that inih takes of a line, once there was a longer one */
+    int n;             /* of the last one */
+    const char *wrong; /* with it; nothing comes after it */
 };
 
-/** For inih, which would take the rest of a long line for another one. */
+/**
+ * For inih, which would take the rest of a long line for another one, what begins with blanks for
+ * more of the value before, and sections for nothing.
+ */
 static char *next_line(char *line, int room, void *stream)
 {
     struct lines *lines = stream;
-    if (lines->most || !fgets(line, room, lines->file)) {
+    if (lines->wrong || !fgets(line, room, lines->file)) {
         return NULL;
     }
-    if (strlen(line) + 1 == (size_t)room && line[room - 2] != '\n') {
+    lines->n++;
+    size_t blanks = strspn(line, " \t");
+    memmove(line, line + blanks, strlen(line + blanks) + 1);
+    if (*line == '[') {
+        lines->wrong = "there are no sections; one option a line is wanted";
+    } else if (blanks + strlen(line) + 1 == (size_t)room && !strchr(line, '\n')) {
         int next = getc(lines->file);
         if (next != EOF && next != '\n') {
-            lines->most = room - 1;
-            return NULL;
+            lines->wrong = "is too long; a link gives a directory a shorter name";
         }
     }
-    return line;
+    return lines->wrong ? NULL : line;
 }
 
 static int read_lines(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
                       struct lines *lines, struct firn_config *config)
 {
     struct reading r = {verb, opts, config, FIRN_CLI_GO};
-    int line = ini_parse_stream(next_line, lines, on_line, &r);
-    if (line < 0 || ferror(lines->file)) {
+    firn_cli_reads(path, &lines->n);
+    int wrong = ini_parse_stream(next_line, lines, on_line, &r);
+    if (wrong < 0 || ferror(lines->file)) {
         firn_cli_warn("%s: cannot be read", path);
-        return FIRN_NOINPUT;
+        r.status = FIRN_NOINPUT;
+    } else if (lines->wrong) {
+        r.status = firn_cli_usage(verb, "%s", lines->wrong);
+    } else if (wrong > 0 && r.status == FIRN_CLI_GO) {
+        lines->n = wrong;
+        r.status = firn_cli_usage(verb, "is neither 'option = value' nor a comment");
     }
-    if (line > 0) {
-        firn_cli_warn("%s: line %d is wrong", path, line);
-        return FIRN_CONFIG;
-    }
-    if (lines->most) {
-        firn_cli_warn("%s: a line is longer than %d bytes; a link gives a directory a shorter name",
-                      path, lines->most);
-        return FIRN_CONFIG;
-    }
-    return FIRN_CLI_GO;
+    firn_cli_reads(NULL, NULL);
+    return r.status == FIRN_USAGE ? FIRN_CONFIG : r.status;
 }
 
 int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, const char *path,
                      struct firn_config *config)
 {
-    struct lines lines = {open_file(path), 0};
+    struct lines lines = {.file = open_file(path)};
     if (!lines.file) {
         return FIRN_NOINPUT;
     }

@@ -63,6 +63,15 @@ const char *firn_cli_nearest(const char *word, const char *const *names)
     return nearest;
 }
 
+static const char *read_from; /* NULL: the command line */
+static const int *read_line;
+
+void firn_cli_reads(const char *file, const int *line)
+{
+    read_from = file;
+    read_line = line;
+}
+
 int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
 {
     char text[1024];
@@ -70,7 +79,12 @@ int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    firn_cli_warn("%s: %s; see 'firn help %s'", verb->name, text, verb->name);
+    if (read_from) {
+        firn_cli_warn("%s: line %d: %s; see 'firn help %s'", read_from, *read_line, text,
+                      verb->name);
+    } else {
+        firn_cli_warn("%s: %s; see 'firn help %s'", verb->name, text, verb->name);
+    }
     return FIRN_USAGE;
 }
 
