@@ -17,6 +17,8 @@
 /** Of a verb whose daemon may be stuck: a clean stop takes two seconds at most. */
 #define PATIENCE_S 15
 
+#define OWN_DIRECTORIES 4 /* $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/firn, /run/firn, /tmp/firn-UID */
+
 static uint64_t hash_of(const char *text)
 {
     uint64_t h = 0xcbf29ce484222325; /* FNV-1a: only a name */
@@ -26,9 +28,20 @@ static uint64_t hash_of(const char *text)
     return h;
 }
 
-static bool directory(char dir[PATH_MAX], int i)
+/** A directory that `uid` alone writes to. */
+static bool belongs_to(const char *dir, uid_t uid)
+{
+    struct stat st;
+    /* In /tmp anybody may have put a link there; elsewhere systemd does. */
+    int looked = strncmp(dir, "/tmp/", 5) == 0 ? lstat(dir, &st) : stat(dir, &st);
+    return looked == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid && !(st.st_mode & 022);
+}
+
+/** Where a daemon listens; behind these, where that of the cache's owner does. */
+static bool directory(char dir[PATH_MAX], const char *cache, int i)
 {
     const char *runtime = getenv("RUNTIME_DIRECTORY"), *xdg = getenv("XDG_RUNTIME_DIR");
+    struct stat owner = {.st_uid = getuid()};
     int n = -1;
     switch (i) {
     case 0: /* of systemd: may be several, separated by colons */
@@ -44,6 +57,13 @@ static bool directory(char dir[PATH_MAX], int i)
     case 3:
         n = snprintf(dir, PATH_MAX, "/tmp/firn-%ld", (long)getuid());
         break;
+    case OWN_DIRECTORIES:
+    case OWN_DIRECTORIES + 1:
+        n = stat(cache, &owner) != 0 || owner.st_uid == getuid() ? 0
+            : snprintf(dir, PATH_MAX, i == OWN_DIRECTORIES ? "/run/user/%ld/firn"
+                                                           : "/tmp/firn-%ld", (long)owner.st_uid);
+        n = n > 0 && belongs_to(dir, owner.st_uid) ? n : 0;
+        break;
     }
     if (n <= 0 || n >= PATH_MAX) {
         dir[0] = '\0';
@@ -51,10 +71,11 @@ static bool directory(char dir[PATH_MAX], int i)
     return n >= 0;
 }
 
-bool firn_control_address(struct sockaddr_un *address, const char *cache, int i)
+/** The socket's address for a cache in the directory number `i`; false: no such. */
+static bool address_of(struct sockaddr_un *address, const char *cache, int i)
 {
     char dir[PATH_MAX], real[PATH_MAX];
-    if (!directory(dir, i)) {
+    if (!directory(dir, cache, i)) {
         return false;
     }
     if (!realpath(cache, real)) {
@@ -73,16 +94,9 @@ bool firn_control_address(struct sockaddr_un *address, const char *cache, int i)
 static bool prepare_directory(const struct sockaddr_un *address)
 {
     char dir[sizeof(address->sun_path)];
-    struct stat st;
     snprintf(dir, sizeof(dir), "%s", address->sun_path);
     *strrchr(dir, '/') = '\0';
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        return false;
-    }
-    /* In /tmp anybody may have put a link there; elsewhere systemd does. */
-    int looked = strncmp(dir, "/tmp/", 5) == 0 ? lstat(dir, &st) : stat(dir, &st);
-    return looked == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-           !(st.st_mode & 022);
+    return (mkdir(dir, 0700) == 0 || errno == EEXIST) && belongs_to(dir, geteuid());
 }
 
 static int listen_at(const struct sockaddr_un *address)
@@ -109,7 +123,7 @@ int firn_control_open(struct firn_control *c, const char *cache, struct firn_err
     for (int i = 0; i < FIRN_CLIENTS; i++) {
         c->client[i].fd = -1;
     }
-    for (int i = 0; firn_control_address(&c->address, cache, i); i++) {
+    for (int i = 0; i < OWN_DIRECTORIES && address_of(&c->address, cache, i); i++) {
         if (!c->address.sun_path[0]) {
             continue;
         }
@@ -313,6 +327,21 @@ void firn_control_done(struct firn_control *c, const char *request)
     }
 }
 
+/** Nobody holds the lock that every writer takes, as far as one may look. */
+static bool is_free(const char *cache)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char path[PATH_MAX];
+    int fd = snprintf(path, sizeof(path), "%s/LOCK", cache) < PATH_MAX
+                 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return errno != EACCES;
+    }
+    bool free = fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
+    close(fd);
+    return free;
+}
+
 int firn_control_connect(const char *cache, struct firn_error *err)
 {
     struct sockaddr_un address;
@@ -320,7 +349,7 @@ int firn_control_connect(const char *cache, struct firn_error *err)
     if (access(cache, F_OK) != 0) {
         return firn_output_fail(err, FIRN_NOINPUT, "%s: %s", cache, strerror(errno));
     }
-    for (int i = 0; firn_control_address(&address, cache, i); i++) {
+    for (int i = 0; address_of(&address, cache, i); i++) {
         int fd = address.sun_path[0] ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
         if (fd < 0) {
             continue;
@@ -334,7 +363,7 @@ int firn_control_connect(const char *cache, struct firn_error *err)
         error = errno == ENOENT ? error : errno;
         close(fd);
     }
-    if (error == EACCES || error == EPERM) {
+    if ((error == EACCES || error == EPERM) && !is_free(cache)) {
         return firn_output_fail(err, FIRN_NOINPUT, "%s: its daemon belongs to another user", cache);
     }
     return firn_output_fail(err, FIRN_NOINPUT, "%s: no daemon is at work on it; start one with "

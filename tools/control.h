@@ -35,12 +35,9 @@ struct firn_control {
 };
 
 /**
- * The socket's address for a cache: in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/firn, /run/firn or
- * /tmp/firn-UID, number `i` of these, its name made of the cache's real path. False: no such.
+ * Listens (mode 0600, in the first of $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/firn, /run/firn and
+ * /tmp/firn-UID that can be written; its name is made of the cache's real path).
  */
-bool firn_control_address(struct sockaddr_un *address, const char *cache, int i);
-
-/** Listens (mode 0600, in the first directory that can be written). */
 int firn_control_open(struct firn_control *control, const char *cache, struct firn_error *err);
 void firn_control_close(struct firn_control *control);
 
@@ -59,7 +56,10 @@ void firn_control_follow(struct firn_control *control);
 /** Says to all who wait for `request` that it is done. */
 void firn_control_done(struct firn_control *control, const char *request);
 
-/** Connects to the daemon that owns `cache`: a descriptor, or -FIRN_NOINPUT. */
+/**
+ * Connects to the daemon that owns `cache`, one's own or that of the cache's owner: a descriptor,
+ * or -FIRN_NOINPUT.
+ */
 int firn_control_connect(const char *cache, struct firn_error *err);
 
 #endif
