@@ -214,7 +214,8 @@ int firn_output_replace(const char *path, const char *text, struct firn_error *e
     if (asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
     }
-    FILE *file = fopen(temp, "we");
+    unlink(temp); /* left by one that was killed, or a trap: no link is followed */
+    FILE *file = fopen(temp, "wxe");
     bool good = file && fputs(text, file) >= 0 && fchmod(fileno(file), 0644) == 0;
     int error = errno;
     if (file && fclose(file) != 0 && good) {

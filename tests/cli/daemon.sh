@@ -16,3 +16,14 @@ wait_for is_idle
 firn status cache | sed -n 's/  *[0-9.]* s busy//; /since then/p; /^last errors/,$p'
 firn stop cache
 tail -n 1 log
+
+# A link in the place of the unfinished file of metrics, where others may write, is not followed.
+echo mine >victim
+# shellcheck disable=SC2016,SC2086 # $$ is of the process that becomes firn; options
+sh -c 'ln -s victim metrics.tmp.$$; exec "$@"' sh \
+    firn watch -q -m $model $small --metrics-file metrics -o cache one &
+wait_for is_idle
+wait_for test -s metrics
+cat victim
+tail -n 1 metrics
+firn stop cache
