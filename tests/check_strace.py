@@ -73,6 +73,27 @@ for call, error in CALLS:
             if start:
                 shutil.copytree(start, cache)
             points += attempt(call, error, when, done())
+
+
+def interrupted():
+    """A signal the moment that an export's unfinished file is there: nothing is left behind."""
+    log, out = t.dir / "trace", t.dir / "out"
+    trace = ["strace", "-qq", "-o", str(log), "-e", "trace=openat,linkat"]
+    export = [t.firn, "export", "-q", str(half), "-o", str(out / "x.npy")]
+    out.mkdir()
+    t.run(*export[1:])
+    subprocess.run([*trace, *export], check=True)
+    lines = log.read_text().splitlines()
+    last = next(i for i, line in enumerate(lines) if "x.npy.tmp." in line)
+    call = lines[last].split("(")[0]
+    nth = sum(line.startswith(call) for line in lines[:last + 1])
+    (out / "x.npy").unlink()
+    ran = subprocess.run([*trace, "-e", f"inject={call}:signal=TERM:when={nth}", *export],
+                         stderr=subprocess.DEVNULL)
+    t.check(ran.returncode and not list(out.iterdir()), f"{ran.returncode}: {list(out.iterdir())}")
+
+
+interrupted()
 print(f"{points} runs in which a call failed")
 
 # An export that is killed leaves nothing, where the file system has files without a name.

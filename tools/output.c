@@ -138,12 +138,12 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
         free(out->path);
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
     }
+    watch(out->temp); /* before it is there: a signal finds nothing to leave behind */
     if (!open_temporary(out)) {
         int code = errno;
         release(out);
         return fail_to_create(err, path, code);
     }
-    watch(out->temp);
     return 0;
 }
 
