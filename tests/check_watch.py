@@ -3,6 +3,7 @@
 """The daemon as its users meet it: check_watch.py FIRN SAMPLES."""
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -145,6 +146,21 @@ with subprocess.Popen([t.firn, "status", "--json", "--follow", t.cache], text=Tr
     follow.kill()
 t.check(all(line["state"] == "idle" for line in lines), "--follow")
 t.check(b"idle" in t.run("status", t.cache), "status in words")
+
+# No descriptor is free for who calls: it waits, and does not spin.
+taken = {int(fd) for fd in os.listdir(f"/proc/{t.process.pid}/fd")}
+limits = resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE)
+resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE,
+                 (min(set(range(len(taken) + 1)) - taken), limits[1]))
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(str(path))
+    s.sendall(b'{"do":"status"}\n')
+    before = t.cpu_seconds()
+    time.sleep(1.5)
+    used = t.cpu_seconds() - before
+    t.check(used < 0.5, f"{used:.2f} s of processor time while nobody can be let in")
+    resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE, limits)
+    t.check(s.makefile().readline().startswith('{"state"'), "it answers when it can")
 
 # Many requests for one thing are one.
 rescans = t.settled()["rescans"]

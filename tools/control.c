@@ -162,7 +162,7 @@ void firn_control_close(struct firn_control *c)
 int firn_control_poll(const struct firn_control *c, struct pollfd *fds)
 {
     int n = 0;
-    if (c->fd >= 0) {
+    if (c->fd >= 0 && !c->deaf) { /* who cannot be let in would be announced on and on */
         fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
     }
     for (int i = 0; i < FIRN_CLIENTS; i++) {
@@ -283,6 +283,7 @@ static void greet(struct firn_control *c)
             c->client[i] = (struct firn_client){.fd = fd};
         }
     }
+    c->deaf = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 }
 
 void firn_control_serve(struct firn_control *c)

@@ -23,6 +23,7 @@ struct firn_client {
 
 struct firn_control {
     int fd; /**< listens; -1 without one */
+    bool deaf; /**< no descriptor was free for who calls: to be served again in a while */
     struct sockaddr_un address;
     struct firn_client client[FIRN_CLIENTS];
     void *user;
@@ -44,7 +45,7 @@ void firn_control_close(struct firn_control *control);
 /** Entries for poll(); returns how many of the FIRN_CLIENTS + 1 were filled in. */
 int firn_control_poll(const struct firn_control *control, struct pollfd *fds);
 
-/** Deals with whoever has something to say; never waits for anyone. */
+/** Deals with whoever has something to say; never waits for anyone. May set `deaf`. */
 void firn_control_serve(struct firn_control *control);
 
 /** Somebody wants an answer every second. */

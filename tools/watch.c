@@ -287,7 +287,8 @@ static void loop(struct daemon *d)
         if (follow < 0 && firn_control_followed(&d->control)) {
             follow = now + 1000;
         }
-        int64_t due = earlier(watchdog, earlier(metrics, follow));
+        int64_t deaf = d->control.deaf ? now + 1000 : -1;
+        int64_t due = earlier(earlier(watchdog, deaf), earlier(metrics, follow));
         struct pollfd fds[FIRN_CLIENTS + 3] = {
             {.fd = d->signals, .events = POLLIN},
             {.fd = firn_watch_fd(d->watch), .events = POLLIN}};
