@@ -178,7 +178,11 @@ def again(file):
     t.wait(lambda: t.done(after), "the new root is watched")
     lines[0] = "model = untrained:resnet34"
     write("store = f16", "views = ten")
-    hangup("model, views, store: cannot change")
+    hangup("model = untrained:resnet34, views = ten, store: cannot change")
+    hangup("was read again")
+    t.check("cannot change" not in t.log.read_text(), "said once")
+    write("store = f16", "views = five")
+    hangup("model = untrained:resnet34, views = five, store: cannot change")
     t.check(len(t.rows()) == len([*t.photos.rglob("*.jpg")]) + 2, "a root that is not watched "
             "any more is not forgotten")
     lines[0] = f"model = {MODEL[1]}"

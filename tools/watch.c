@@ -42,6 +42,7 @@ struct daemon {
     int failure;              /* why */
     struct firn_control control;
     const char *cache;
+    char told[256]; /* what cannot change, and was said */
     int signals;
     bool stop;
 };
@@ -196,10 +197,11 @@ static bool apply(struct daemon *d, struct firn_watch_args *fresh)
 {
     char fixed[256];
     bool changed = firn_watch_args_changed(d->args, fresh, fixed);
-    if (fixed[0]) {
+    if (fixed[0] && strcmp(fixed, d->told) != 0) {
         firn_log(FIRN_LOG_WARNING, NULL, "%s: cannot change while the daemon runs; stop it and "
                                          "start it again", fixed);
     }
+    memcpy(d->told, fixed, sizeof(fixed));
     firn_watch_args_keep(fresh, d->first);
     if (changed && !start_again(d, fresh)) {
         return false;

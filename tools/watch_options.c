@@ -182,6 +182,17 @@ static bool is_fixed(const struct firn_opt *opt)
     return is_one_of(opt->name, fixed);
 }
 
+static void add_fixed(char fixed[256], const struct firn_opt *opt)
+{
+    size_t n = strlen(fixed);
+    n += (size_t)snprintf(fixed + n, 256 - n, "%s%s", n ? ", " : "", opt->name);
+    if (n < 256 && opt->kind == FIRN_OPT_COUNT) {
+        snprintf(fixed + n, 256 - n, " = %d", *(const int *)opt->value);
+    } else if (n < 256 && opt->kind == FIRN_OPT_TEXT && *(char *const *)opt->value) {
+        snprintf(fixed + n, 256 - n, " = %s", *(char *const *)opt->value);
+    }
+}
+
 bool firn_watch_args_changed(const struct firn_watch_args *from, const struct firn_watch_args *to,
                              char fixed[256])
 {
@@ -194,8 +205,7 @@ bool firn_watch_args_changed(const struct firn_watch_args *from, const struct fi
             continue;
         }
         if (is_fixed(opt)) {
-            size_t n = strlen(fixed);
-            snprintf(fixed + n, 256 - n, "%s%s", n ? ", " : "", opt->name);
+            add_fixed(fixed, &to->extract.table[i]);
         } else {
             changed |= !is_one_of(opt->name, outside);
         }

@@ -29,8 +29,8 @@ int firn_watch_args_read(struct firn_watch_args **out, const struct firn_verb *v
 void firn_watch_args_free(struct firn_watch_args *args);
 
 /**
- * True when the watch itself has to change to get from one to the other. fixed: the names of those
- * options that differ and cannot change while it runs, or "".
+ * True when the watch itself has to change to get from one to the other. fixed: those options that
+ * differ and cannot change while it runs, with what they would be, or "".
  */
 bool firn_watch_args_changed(const struct firn_watch_args *from, const struct firn_watch_args *to,
                              char fixed[256]);
