@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,6 +52,13 @@ int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
         err->code = code;
     }
     return -(int)code;
+}
+
+int firn_fail_errno(struct firn_error *err, enum firn_code code, const char *path)
+{
+    bool many = errno == EMFILE || errno == ENFILE;
+    return firn_fail(err, many ? FIRN_NOMEM : code, "%s: %s%s", path, strerror(errno),
+                     many ? "; raise the limit (ulimit -n)" : "");
 }
 
 int firn_fail_nomem(struct firn_error *err, const char *what)

@@ -14,6 +14,9 @@
 int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** "path: " and what errno says. Too many open files are FIRN_NOMEM, whatever `code` is. */
+int firn_fail_errno(struct firn_error *err, enum firn_code code, const char *path);
+
 /** Out of memory while allocating `what`. */
 int firn_fail_nomem(struct firn_error *err, const char *what);
 

@@ -39,7 +39,8 @@ static int fail_errno(const struct firn_writer *w, size_t segment, struct firn_e
     char path[512];
     int saved = errno;
     firn_loaded_path(&w->loaded, segment, path, sizeof path);
-    return firn_fail(err, FIRN_IO, "%s: %s", path, strerror(saved));
+    errno = saved;
+    return firn_fail_errno(err, FIRN_IO, path);
 }
 
 static uint64_t random_name(void)

@@ -34,8 +34,8 @@ int firn_list_segments(const char *dir, uint32_t **numbers, size_t *n, struct fi
     *n = 0;
     DIR *d = opendir(dir);
     if (!d)
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", dir,
-                         errno == ENOENT ? "there is no such cache" : strerror(errno));
+        return errno == ENOENT ? firn_fail(err, FIRN_NOINPUT, "%s: there is no such cache", dir)
+                               : firn_fail_errno(err, FIRN_NOINPUT, dir);
     int result = 0;
     const struct dirent *e;
     while (result == 0 && (errno = 0, e = readdir(d)) != NULL) {
@@ -51,7 +51,7 @@ int firn_list_segments(const char *dir, uint32_t **numbers, size_t *n, struct fi
         p[(*n)++] = number;
     }
     if (result == 0 && errno != 0)
-        result = firn_fail(err, FIRN_IO, "%s: %s", dir, strerror(errno));
+        result = firn_fail_errno(err, FIRN_IO, dir);
     closedir(d);
     if (result != 0) {
         free(*numbers);
@@ -100,9 +100,7 @@ static int open_segment(struct firn_loaded *l, struct firn_segment *s, struct fi
     int result = 1;
     l->vanished |= s->fd < 0 && errno == ENOENT;
     if (s->fd < 0 || fstat(s->fd, &st) != 0)
-        result = errno == ENOENT || errno == ELOOP ? 0
-                                                   : firn_fail(err, FIRN_IO, "%s: %s", path,
-                                                               strerror(errno));
+        result = errno == ENOENT || errno == ELOOP ? 0 : firn_fail_errno(err, FIRN_IO, path);
     else if (!S_ISREG(st.st_mode))
         result = 0;
     else

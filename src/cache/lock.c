@@ -136,7 +136,7 @@ int firn_lock(const char *dir, int held, int *out, struct firn_published *publis
         if (!fd)
             fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
         if (fd < 0)
-            return firn_fail(err, FIRN_CANTCREATE, "%s: %s", path, strerror(errno));
+            return firn_fail_errno(err, FIRN_CANTCREATE, path);
         int locked = try_lock(fd), saved = errno;
         if (locked == 1 && is_still(fd, path)) {
             read_text(fd, published);

@@ -20,7 +20,7 @@ static bool may_become_cache(const char *dir, struct firn_error *err)
     const struct dirent *e;
     bool ours = true, any = false;
     if (!d) {
-        firn_fail(err, FIRN_CANTCREATE, "%s: %s", dir, strerror(errno));
+        firn_fail_errno(err, FIRN_CANTCREATE, dir);
         return false;
     }
     while (!ours || !any) {
@@ -44,7 +44,10 @@ static int make_dir(struct firn_writer *w, const char *dir, struct firn_error *e
     if (w->disk->mkdir(w->disk->user, dir) != 0) {
         if (errno != EEXIST)
             return firn_fail(err, FIRN_CANTCREATE, "%s: %s", dir, strerror(errno));
-        return may_become_cache(dir, err) ? 0 : -FIRN_CANTCREATE;
+        struct firn_error why = {0};
+        if (may_become_cache(dir, &why))
+            return 0;
+        return firn_fail(err, why.code, "%s", why.text);
     }
     char *parent = strdup(dir);
     if (!parent)

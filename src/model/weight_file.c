@@ -15,7 +15,7 @@ int firn_weight_file_open(struct firn_weight_file *file, const char *path, struc
     /* Not blocking: a FIFO without a writer would hang here instead of being refused below. */
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->fd < 0)
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", path, strerror(errno));
+        return firn_fail_errno(err, FIRN_NOINPUT, path);
     struct stat st;
     int rc = 0;
     if (fstat(file->fd, &st) < 0)

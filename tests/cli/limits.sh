@@ -10,3 +10,7 @@ cd photos/ring
 try extract -o ../../few ring-01.jpg ./ring-01.jpg ../ring/ring-01.jpg
 cd ../..
 firn ls few | wc -l
+# Neither is a limit of open files a disk that fails, or a cache that is not there.
+try sh -c 'ulimit -n 4; exec firn ls cache'
+try sh -c "ulimit -n 5; exec firn extract -q -m $model -o cache photos"
+try sh -c 'ulimit -n 4; exec firn merge new cache'
