@@ -78,7 +78,7 @@ for call, error in CALLS:
 
 def interrupted():
     """A signal the moment that an export's unfinished file is there: nothing is left behind."""
-    log, out = t.dir / "trace", t.dir / "out"
+    log, out = t.dir / "trace", t.dir / "interrupted"
     trace = ["strace", "-qq", "-o", str(log), "-e", "trace=openat,linkat"]
     export = [t.firn, "export", "-q", str(half), "-o", str(out / "x.npy")]
     out.mkdir()
