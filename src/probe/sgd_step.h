@@ -57,10 +57,11 @@ static void update(float *w, float *v, int n, const struct four *f, float m, flo
     }
 }
 
-static float join(wide a, wide b)
+/* By address: how vectors are passed depends on the instruction set, of which GCC tells. */
+static inline float join(const wide *a, const wide *b)
 {
-    a += b;
-    return ((a[0] + a[4]) + (a[1] + a[5])) + ((a[2] + a[6]) + (a[3] + a[7]));
+    wide c = *a + *b;
+    return ((c[0] + c[4]) + (c[1] + c[5])) + ((c[2] + c[6]) + (c[3] + c[7]));
 }
 
 /* Products of one row of weights with four rows of features. */
@@ -81,10 +82,10 @@ static void scores(const float *w, int n, const float *const x[4], float z[4])
         a3 += p * ((const loose *)(x3 + d))[0];
         b3 += q * ((const loose *)(x3 + d))[1];
     }
-    z[0] = join(a0, b0);
-    z[1] = join(a1, b1);
-    z[2] = join(a2, b2);
-    z[3] = join(a3, b3);
+    z[0] = join(&a0, &b0);
+    z[1] = join(&a1, &b1);
+    z[2] = join(&a2, &b2);
+    z[3] = join(&a3, &b3);
     for (; d < n; d++)
         for (int i = 0; i < 4; i++)
             z[i] += w[d] * x[i][d];
