@@ -129,19 +129,25 @@ static int read_list(struct firn_bn_photos *l, const char *list, bool zero, stru
     FILE *file = standard ? stdin : fopen(list, "re");
     if (!file)
         return firn_fail(err, FIRN_NOINPUT, "%s: %s", list, strerror(errno));
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    int status = 0, end = zero ? '\0' : '\n';
-    while (!status && (n = getdelim(&line, &room, end, file)) >= 0) {
-        if (n > 0 && line[n - 1] == (char)end)
-            line[n - 1] = '\0';
-        if (*line)
-            status = add_named(l, line, err);
+    char name[PATH_MAX + 1]; /* one byte more than what is taken as a path */
+    size_t n = 0;
+    int status = 0, c = 0;
+    while (!status && c != EOF) {
+        c = getc(file);
+        if (c != EOF && c != (zero ? '\0' : '\n')) {
+            if (c == '\0')
+                status = firn_fail_nul(err, list);
+            if (n < PATH_MAX)
+                name[n++] = (char)c;
+            continue;
+        }
+        name[n] = '\0';
+        if (n > 0)
+            status = add_named(l, name, err);
+        n = 0;
     }
     if (!status && ferror(file))
         status = firn_fail(err, FIRN_IO, "%s: %s", list, strerror(errno));
-    free(line);
     if (!standard)
         fclose(file);
     return status;

@@ -211,3 +211,9 @@ int firn_roots_refuse(const struct firn_roots *roots, const char *cache, struct 
     }
     return 0;
 }
+
+int firn_fail_nul(struct firn_error *err, const char *list)
+{
+    return firn_fail(err, FIRN_USAGE, "%s: a NUL byte is in this list of lines; names that end in "
+                     "NUL, as of find -print0, are taken with -0", list);
+}

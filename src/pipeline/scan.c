@@ -140,9 +140,12 @@ static ssize_t read_list(struct scan *s)
 static int scan_list(struct scan *s, struct firn_error *err)
 {
     ssize_t n;
-    while ((n = read_list(s)) > 0)
+    while ((n = read_list(s)) > 0) {
+        if (!s->config->zero && memchr(s->chunk, '\0', (size_t)n))
+            return firn_fail_nul(err, s->config->list);
         if (!collect(s, s->chunk, (size_t)n))
             return 0;
+    }
     if (n < 0)
         return firn_fail(err, FIRN_IO, "%s: %s", s->config->list, strerror(errno));
     offer_name(s);

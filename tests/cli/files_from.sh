@@ -6,3 +6,9 @@ find "$PWD/s" -name '*-02.jpg' -print0 | LC_ALL=C sort -z >list0
 cat list0 | { try extract -o cache -0 -f -; }
 try firn ls -a cache
 try extract -o cache --files-from nothing
+echo "a NUL byte in a list of lines, a list without an end, a line of megabytes"
+cat list0 | { try extract -o other -f -; }
+try extract -o other -f /dev/zero
+try firn bn estimate -q -m $model -o s.safetensors -f /dev/zero
+head -c 3000000 /dev/zero | tr '\0' a |
+    { try firn bn estimate -q -m $model -o s.safetensors -f -; } | sed 's/aaaa*/A/'
