@@ -54,10 +54,12 @@ static uint64_t physical(int directory, const char *name)
     return extent.fe_flags & FIEMAP_EXTENT_UNKNOWN ? 0 : extent.fe_physical;
 }
 
+/* By place, then inode, the first two numbers of an element of the order. */
 static int compare(const void *a, const void *b)
 {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    const uint64_t *x = a, *y = b;
+    const int by_place = (x[0] > y[0]) - (x[0] < y[0]);
+    return by_place ? by_place : (x[1] > y[1]) - (x[1] < y[1]);
 }
 
 static void sort(struct firn_placement *p)
@@ -68,7 +70,8 @@ static void sort(struct firn_placement *p)
 void firn_placement_order(struct firn_placement *p, int fd)
 {
     for (size_t i = 0; i < p->n; i++) {
-        p->order[i].at = p->entry[i].d_ino;
+        p->order[i].at = 0;
+        p->order[i].inode = p->entry[i].d_ino;
         p->order[i].i = i;
     }
     sort(p); /* by inode also before asking: inodes are read in doing so */
@@ -76,7 +79,8 @@ void firn_placement_order(struct firn_placement *p, int fd)
         return;
     for (size_t i = 0; i < p->n; i++) {
         const struct dirent *entry = &p->entry[p->order[i].i];
-        p->order[i].at = entry->d_type == DT_REG ? physical(fd, entry->d_name) : 0;
+        if (entry->d_type == DT_REG)
+            p->order[i].at = physical(fd, entry->d_name);
     }
     sort(p);
 }

@@ -14,7 +14,7 @@
 struct firn_placement {
     struct dirent entry[FIRN_PLACEMENT_WINDOW];
     struct {
-        uint64_t at;
+        uint64_t at, inode;
         size_t i; /**< of entry */
     } order[FIRN_PLACEMENT_WINDOW];
     size_t n;
@@ -23,6 +23,7 @@ struct firn_placement {
 /**
  * Orders the `n` entries of the directory `fd`: by the physical place of their first byte where a
  * spinning disk tells it (FIEMAP), else by inode, which file systems hand out near their data.
+ * Those of which the disk does not tell come first.
  */
 void firn_placement_order(struct firn_placement *p, int fd);
 
