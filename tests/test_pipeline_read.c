@@ -5,12 +5,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/hash.h"
+#include "base/thread.h"
 #include "pipeline/read.h"
 #include "test_pipeline.h"
 
@@ -293,6 +295,80 @@ static void test_halt(bool uring)
     bench_destroy(&b);
 }
 
+/* ---- what follows has stopped ---- */
+
+enum { STALLED = 40, HELD = 3 }; /* photographs, and how many of them the budget has room for */
+
+struct stalled {
+    struct bench bench;
+    struct firn_read_config config;
+    bool uring;
+    atomic_int opened;
+    int status;
+};
+
+static int count_opens(void *user, enum firn_read_op op, const char *path, int result)
+{
+    struct stalled *s = user;
+    (void)path;
+    s->opened += op == FIRN_READ_OPEN && result >= 0;
+    return result;
+}
+
+static void *read_stalled(void *arg)
+{
+    struct stalled *s = arg;
+    struct firn_error err;
+    s->status = run_stage(s->uring ? &firn_read_uring_stage : &firn_read_threads_stage, &s->config,
+                          s->bench.out, &err);
+    return NULL;
+}
+
+/* Takes photographs until the readers have no room left, and gives one back at a time. */
+static void take_slowly(struct stalled *s)
+{
+    struct firn_item *held[HELD] = {0}, *item;
+    for (int n = 0; n < STALLED; n++) {
+        item = firn_ring_pop(s->bench.out);
+        CHECK(item && item->fate == FIRN_LIVE && item->file, "(photograph %d)", n);
+        if (!item)
+            return;
+        held[n % HELD] = item;
+        if (n < HELD - 1)
+            continue;
+        item = firn_ring_pop_until(s->bench.out, firn_now_ns() + (n < 2 * HELD ? 20000000 : 0));
+        CHECK(!item, "(more bytes than the budget after %d)", n);
+        if (item)
+            exit(1); /* the line is out of step */
+        CHECK(s->opened <= n + 1 + FIRN_READ_DEPTH, "(%d open after %d)", s->opened, n);
+        firn_blob_return(held[(n + 1) % HELD]->file);
+    }
+    for (int n = 0; n < HELD - 1; n++)
+        firn_blob_return(held[(STALLED - 1 - n) % HELD]->file);
+}
+
+static void test_stalled(bool uring)
+{
+    static struct stalled s;
+    struct firn_error err;
+    pthread_t thread;
+    s = (struct stalled){.uring = uring};
+    bench_create(&s.bench, 1, 1);
+    s.config = (struct firn_read_config){.in = s.bench.in, .out = s.bench.out,
+        .board = &s.bench.board, .fault = count_opens, .fault_user = &s};
+    CHECK(HELD * size_of(5) < BUDGET && BUDGET < (HELD + 1) * size_of(5));
+    CHECK_INT(firn_arena_create(&s.config.arena, 20, BUDGET, LIMIT, &err), 0);
+    for (int i = 0; i < STALLED; i++)
+        firn_ring_push(s.bench.in, make_item(&s.bench, (size_t)i, in_tree("5")));
+    firn_ring_close(s.bench.in);
+    CHECK_INT(pthread_create(&thread, NULL, read_stalled, &s), 0);
+    take_slowly(&s);
+    pthread_join(thread, NULL);
+    CHECK_INT(s.status, 0);
+    firn_arena_destroy(s.config.arena);
+    bench_destroy(&s.bench);
+}
+
 static void test_arena(void)
 {
     struct firn_arena *a;
@@ -386,6 +462,7 @@ int main(void)
         test_faults(uring);
         test_changed(uring);
         test_halt(uring);
+        test_stalled(uring);
     }
     tree_remove();
     CHECK_DONE();
