@@ -128,7 +128,7 @@ bool firn_block_put_parts(struct firn_buffer *out, struct firn_codec *codec,
         return true;
     size_t small = 0;
     if (codec)
-        small = firn_squeeze_parts(codec, payload, part, n_part, out->data + out->size,
+        small = firn_squeeze_parts(codec, payload, size, part, n_part, out->data + out->size,
                                    size - size / PAYLOAD_GAIN);
     bool too_small = small > 0 && small < size / FIRN_MAX_RATIO;
     if (small > 0 && !too_small)

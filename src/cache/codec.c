@@ -62,16 +62,13 @@ size_t firn_squeeze_plane(struct firn_codec *codec, const void *bytes, size_t n,
 }
 
 /* A frame is a sequence of blocks, each with a table of its own: a flush ends a block. */
-size_t firn_squeeze_parts(struct firn_codec *codec, const void *bytes, const size_t *part,
-                          size_t n_part, void *out, size_t room)
+size_t firn_squeeze_parts(struct firn_codec *codec, const void *bytes, size_t n,
+                          const size_t *part, size_t n_part, void *out, size_t room)
 {
     ZSTD_CCtx *c = codec->text;
     ZSTD_outBuffer to = {out, room, 0};
     const char *at = bytes;
-    unsigned long long n = 0;
     size_t left = 0;
-    for (size_t k = 0; k < n_part; k++)
-        n += part[k];
     ZSTD_CCtx_reset(c, ZSTD_reset_session_only);
     ZSTD_CCtx_setPledgedSrcSize(c, n);
     for (size_t k = 0; k < n_part && left == 0; at += part[k], k++) {

@@ -22,10 +22,10 @@ void firn_codec_destroy(struct firn_codec *codec);
 size_t firn_squeeze_plane(struct firn_codec *codec, const void *bytes, size_t n, void *out,
                           size_t room);
 
-/** Names and records, which do. part[k] bytes each are of one kind: the parts are coded with
- * statistics of their own. */
-size_t firn_squeeze_parts(struct firn_codec *codec, const void *bytes, const size_t *part,
-                          size_t n_part, void *out, size_t room);
+/** n bytes of names and records, which do. part[k] bytes each are of one kind: the parts are coded
+ * with statistics of their own. */
+size_t firn_squeeze_parts(struct firn_codec *codec, const void *bytes, size_t n,
+                          const size_t *part, size_t n_part, void *out, size_t room);
 
 /** Expands one frame that must hold exactly n bytes. 0, or -1 when it is anything else. */
 int firn_expand(struct firn_codec *codec, const void *frame, size_t size, void *out, size_t n);
