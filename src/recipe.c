@@ -141,7 +141,8 @@ int firn_recipe_cache(const struct firn_fingerprint *fp, int dim,
                       const struct firn_extract_options *o, int lock, struct firn_roots *roots,
                       struct firn_writer **writer, struct firn_error *err)
 {
-    struct firn_writer_settings settings = {.allow_network = o->allow_network_fs, .lock = lock};
+    struct firn_writer_settings settings = {
+        .allow_network = o->allow_network_fs, .lock = lock, .stop = o->stop};
     struct firn_views views;
     *writer = NULL;
     int status = firn_views_parse(&views, o->views, err);

@@ -373,6 +373,28 @@ static uint64_t no_room(void *user, const char *path)
     return *(uint64_t *)user;
 }
 
+/* Who waits for a cache to be opened may give up. */
+static void test_stop(void)
+{
+    volatile int stop = 1;
+    struct firn_writer_settings settings = {.stop = &stop};
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    char *dir = test_dir();
+    run(dir, 0, 30);
+    CHECK_INT(firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, &settings, &err),
+              -FIRN_INTERRUPTED);
+    CHECK(w == NULL && strstr(err.text, "stopped"), "%s", err.text);
+    stop = 0;
+    CHECK_INT(firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, &settings, &err), 0);
+    stop = 1; /* it is open now: that is for others to heed */
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    check_contents(dir, 30, 1);
+    remove_dir(dir);
+    free(dir);
+}
+
 static void test_refusals(void)
 {
     char *dir = test_dir();
@@ -415,6 +437,7 @@ int main(void)
     test_kill();
     test_repair();
     test_merge();
+    test_stop();
     test_refusals();
     CHECK_DONE();
 }

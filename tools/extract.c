@@ -32,7 +32,9 @@ static int run(const struct firn_extract_options *options, struct firn_display *
     if (status && status != FIRN_PARTIAL && status != FIRN_INTERRUPTED) {
         return firn_cli_fail(&err);
     }
-    firn_progress_summary(&result);
+    if (status != FIRN_INTERRUPTED || result.seconds > 0) { /* else it had not begun */
+        firn_progress_summary(&result);
+    }
     if (status == FIRN_INTERRUPTED) {
         firn_cli_note("stopped; the same command goes on from here");
     } else if (status == FIRN_PARTIAL) {

@@ -16,7 +16,8 @@ struct firn_watch;
 struct firn_watch_options {
     /**
      * What extract takes; paths are directories. on_failure and on_notice are called by threads of
-     * the watch, one at a time, and must not call back into it; on_progress and stop are not used.
+     * the watch, one at a time, and must not call back into it; on_progress is not used, and stop
+     * while the cache is opened only.
      */
     struct firn_extract_options extract;
     int lock; /**< from firn_watch_hold(), or 0 */

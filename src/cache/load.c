@@ -301,7 +301,8 @@ static int use_atlas(struct firn_loaded *l)
     return result;
 }
 
-static int load_all(struct firn_loaded *l, enum firn_load_for what_for, struct firn_error *err)
+static int load_all(struct firn_loaded *l, enum firn_load_for what_for, const volatile int *stop,
+                    struct firn_error *err)
 {
     uint32_t *number;
     struct abandoned a = {0};
@@ -338,27 +339,27 @@ static int load_all(struct firn_loaded *l, enum firn_load_for what_for, struct f
     if (l->misfit)
         return 0;
     struct firn_codec *codec = firn_codec_create();
-    result = codec ? firn_load_records(l, codec, err) : firn_fail_nomem(err, "zstd");
+    result = codec ? firn_load_records(l, codec, stop, err) : firn_fail_nomem(err, "zstd");
     firn_codec_destroy(codec);
     return result;
 }
 
 static int load_once(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
-                     struct firn_error *err)
+                     const volatile int *stop, struct firn_error *err)
 {
     memset(loaded, 0, sizeof *loaded);
     firn_index_init(&loaded->index);
     loaded->dir = strdup(dir);
     loaded->atlas = what_for == FIRN_LOAD_READER ? firn_atlas_open(dir) : NULL;
-    return loaded->dir ? load_all(loaded, what_for, err) : firn_fail_nomem(err, "a path");
+    return loaded->dir ? load_all(loaded, what_for, stop, err) : firn_fail_nomem(err, "a path");
 }
 
 int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
-              struct firn_error *err)
+              const volatile int *stop, struct firn_error *err)
 {
     int result, tries = 0;
     for (;; firn_loaded_fini(loaded)) {
-        result = load_once(loaded, dir, what_for, err);
+        result = load_once(loaded, dir, what_for, stop, err);
         if (loaded->atlas && (result != 0 || loaded->misfit))
             what_for = FIRN_LOAD_WHOLE; /* whatever it was, the segments have the last word */
         else if (result != 0 || !loaded->vanished || tries++ == 10)

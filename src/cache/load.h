@@ -46,16 +46,17 @@ enum firn_load_for {
 
 /**
  * Loads `dir`. FIRN_NOINPUT: no such directory; FIRN_CONFIG: written by a later version; FIRN_IO;
- * FIRN_NOMEM. A directory without segments is loaded, with cache == 0. On failure there is nothing
- * to free.
+ * FIRN_NOMEM; FIRN_INTERRUPTED: `*stop` (NULL: never) became non-zero. A directory without segments
+ * is loaded, with cache == 0. On failure there is nothing to free.
  */
 int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for what_for,
-              struct firn_error *err);
+              const volatile int *stop, struct firn_error *err);
 void firn_loaded_fini(struct firn_loaded *loaded);
 
 /** Takes in what the blocks on the lists of the segments say, in their order; part of firn_load().
  */
-int firn_load_records(struct firn_loaded *loaded, struct firn_codec *codec, struct firn_error *err);
+int firn_load_records(struct firn_loaded *loaded, struct firn_codec *codec,
+                      const volatile int *stop, struct firn_error *err);
 
 /**
  * Holds the segments against the newest roster and LOCK: takes those off the list that are no part

@@ -162,7 +162,13 @@ static int load_block(struct loading *g, const struct firn_extent *e, struct fir
                : 0;
 }
 
-int firn_load_records(struct firn_loaded *l, struct firn_codec *codec, struct firn_error *err)
+static bool is_set(const volatile int *stop)
+{
+    return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
+}
+
+int firn_load_records(struct firn_loaded *l, struct firn_codec *codec, const volatile int *stop,
+                      struct firn_error *err)
 {
     struct loading g = {.loaded = l, .codec = codec};
     int result = 0;
@@ -171,7 +177,8 @@ int firn_load_records(struct firn_loaded *l, struct firn_codec *codec, struct fi
         g.row = 0;
         firn_roll_clear(&g.roll);
         for (size_t i = 0; i < g.segment->n_extent && result == 0; i++)
-            result = load_block(&g, g.segment->extent + i, err);
+            result = is_set(stop) ? firn_fail(err, FIRN_INTERRUPTED, "%s: stopped", l->dir)
+                                  : load_block(&g, g.segment->extent + i, err);
     }
     free(g.scratch.memory);
     firn_roll_fini(&g.roll);

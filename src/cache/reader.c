@@ -49,7 +49,7 @@ static void count(struct firn_cache *cache)
 static int load(struct firn_cache *cache, const char *dir, enum firn_load_for what_for,
                 struct firn_error *err)
 {
-    int result = firn_load(&cache->loaded, dir, what_for, err);
+    int result = firn_load(&cache->loaded, dir, what_for, NULL, err);
     if (result != 0)
         return result;
     if (cache->loaded.last_number == 0 && cache->loaded.n_doubt > 0)

@@ -300,7 +300,7 @@ static size_t find_lost(struct verify *v)
 
 static int verify(struct verify *v, const char *dir, struct firn_error *err)
 {
-    int result = firn_load(&v->loaded, dir, FIRN_LOAD_WRITER, err);
+    int result = firn_load(&v->loaded, dir, FIRN_LOAD_WRITER, NULL, err);
     if (result != 0)
         return result;
     if (v->loaded.last_number == 0 && v->loaded.n_doubt == 0)

@@ -28,6 +28,7 @@ struct firn_disk;
 struct firn_writer_settings {
     bool allow_network;           /**< write to a network file system, whose locks may not lock */
     const struct firn_disk *disk; /**< for tests; NULL: firn_disk_system */
+    const volatile int *stop;     /**< non-zero: FIRN_INTERRUPTED, if it is not open yet; or NULL */
     int lock;                     /**< from firn_writer_hold(): taken already; 0: not yet */
     int views;                    /**< features in a row; 0: 1 */
     uint64_t segment_bytes;       /**< a segment of this size is closed; 0: 256 MiB */

@@ -225,7 +225,7 @@ static int open_cache(struct firn_writer *w, const char *dir, const struct firn_
     if (result == 0)
         result = firn_lock(dir, w->held, &w->lock, &published, err);
     if (result == 0)
-        result = firn_load(&w->loaded, dir, FIRN_LOAD_WRITER, err);
+        result = firn_load(&w->loaded, dir, FIRN_LOAD_WRITER, w->stop, err);
     if (result != 0)
         return result;
     if (published.number > w->loaded.last_number)
@@ -279,6 +279,7 @@ static int open_writer(struct firn_writer **out, const char *dir, const struct f
     w->tidy_from = settings->tidy_from ? settings->tidy_from : TIDY_FROM;
     w->allow_network = settings->allow_network;
     w->held = settings->lock;
+    w->stop = settings->stop;
     w->lock = -1;
     w->growing = w->reopen = FIRN_NO_SEGMENT;
     w->in_scratch = FIRN_NO_PLACE;

@@ -45,6 +45,7 @@ struct firn_writer {
     uint64_t commits;      /* that said something of photographs */
     bool allow_network;
     int held; /* the lock, from the writer before */
+    const volatile int *stop; /* of who waits for the cache to be opened */
     int lock;
     struct firn_loaded loaded;
     size_t growing;        /* index into loaded.segment; NO_SEGMENT when none is open */
