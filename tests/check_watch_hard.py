@@ -98,6 +98,14 @@ def few_watches():
     t.stop()
 
 
+def regular():
+    """A look at everything does not wait the longer for how long nothing was to do before."""
+    fresh()
+    t.start("--rescan", 3)
+    t.wait(lambda: t.status()["rescans"] >= 5, "four looks, three seconds apart")
+    t.stop()
+
+
 def in_steps(path, data):
     with open(path, "wb", buffering=0) as file:
         for at in range(0, len(data), 8192):
@@ -313,8 +321,7 @@ def asleep():
     t.stop()
 
 
-tests = (overflow, nested, few_watches, writers, killed, rivals, hangups,
-         asleep)
+tests = (overflow, nested, few_watches, regular, writers, killed, rivals, hangups, asleep)
 for test in [test for test in tests if not sys.argv[4:] or test.__name__ in sys.argv[4:]]:
     start = time.monotonic()
     test()

@@ -414,9 +414,9 @@ void *firn_finder_run(void *user)
     int64_t rest_until = 0;
     while (!atomic_load(&w->stop)) {
         struct firn_watch_job job;
-        int64_t began = firn_now_ns();
         bool all = next_job(w, rest_until, &job);
         if (all) {
+            int64_t began = firn_now_ns(); /* the wait for it is no work to rest from */
             look_at_all(w);
             int64_t now = firn_now_ns(), rest = REST_FACTOR * (now - began);
             rest_until = now + (rest > REST_NS ? rest : REST_NS);
