@@ -220,7 +220,7 @@ static void test_sweep(void)
     CHECK_INT(sweeps, 1);
     CHECK_INT(met, 1);
     CHECK_INT(seen->n_notices, 1);
-    CHECK(strstr(seen->notice[0], "3 photographs of earlier runs are gone"), "(%s)",
+    CHECK(strstr(seen->notice[0], "3 of what earlier runs found are gone"), "(%s)",
           seen->notice[0]);
     const char *file = in_tree("swept/a/1.jpg");
     scan(&file, 1, NULL, false);
@@ -309,8 +309,10 @@ static void test_too_deep(void)
     close(fd);
     struct seen *seen = scan_one(in_tree("deep"));
     CHECK(seen->n > 15 && seen->n < 25, "(%zu)", seen->n);
-    CHECK_INT(seen->skipped, 1);
-    CHECK(seen->n_notices == 1 && strstr(seen->notice[0], "/deep/ddd"));
+    size_t named = 0;
+    for (size_t i = 0; i < seen->n; i++)
+        named += strstr(seen->line[i], ": this directory cannot be read: File name too long") != 0;
+    CHECK_INT(named, 1);
     /* nftw() cannot remove what has no path: unfold it from above. */
     for (int i = 0; i < 24; i++) {
         char at[420];
@@ -333,9 +335,8 @@ static void unreadable(void)
     make_file("shut/b/1.jpg", "x", 1);
     chmod(in_tree("shut/a"), 0);
     struct seen *seen = scan_one(in_tree("shut"));
-    CHECK_LINES(seen, "0:b/1.jpg");
-    CHECK_INT(seen->skipped, 1);
-    CHECK(strstr(seen->notice[0], "/shut/a: this directory cannot be read: Permission denied"));
+    CHECK_LINES(seen, "0:a: this directory cannot be read: Permission denied; its photographs are "
+                "missing", "0:b/1.jpg");
     chmod(in_tree("shut/a"), 0777);
     chmod(in_tree("shut"), 0);
     CHECK_INT(scan_one(in_tree("shut"))->status, -FIRN_NOINPUT);

@@ -48,6 +48,33 @@ static const char *kind_of(mode_t mode)
     }
 }
 
+/* A free item for it; NULL: the run ends. */
+static struct firn_item *take(const struct firn_offer *o, uint32_t root, const char *path,
+                              size_t name)
+{
+    firn_writer_meet(o->writer, root, path + name);
+    struct firn_item *item = firn_ring_pop(o->in);
+    if (!item)
+        return NULL;
+    firn_item_reset(item);
+    item->root = root;
+    item->name = name;
+    snprintf(item->path, sizeof item->path, "%s", path);
+    return item;
+}
+
+void firn_offer_unreadable(const struct firn_offer *o, uint32_t root, const char *path,
+                           size_t name, int error)
+{
+    firn_board_add(o->board->found, 1);
+    struct firn_item *item = take(o, root, path, name);
+    if (!item)
+        return;
+    firn_item_fail(item, FIRN_SKIPPED, "this directory cannot be read: %s; its photographs are "
+                   "missing", strerror(error));
+    firn_ring_push(o->out, item);
+}
+
 bool firn_offer(const struct firn_offer *o, uint32_t root, const char *path, size_t name)
 {
     struct firn_board *board = o->board;
@@ -58,14 +85,9 @@ bool firn_offer(const struct firn_offer *o, uint32_t root, const char *path, siz
     int error = stat(path, &st) ? errno : 0;
     if (!error && S_ISREG(st.st_mode) && is_known(o, root, path, name, &st))
         return true;
-    firn_writer_meet(o->writer, root, path + name);
-    struct firn_item *item = firn_ring_pop(o->in);
+    struct firn_item *item = take(o, root, path, name);
     if (!item)
         return false;
-    firn_item_reset(item);
-    item->root = root;
-    item->name = name;
-    snprintf(item->path, sizeof item->path, "%s", path);
     item->size = error ? 0 : (uint64_t)st.st_size;
     item->mtime_ns = nanoseconds(st.st_mtim);
     item->ctime_ns = nanoseconds(st.st_ctim);

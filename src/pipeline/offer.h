@@ -24,4 +24,8 @@ struct firn_offer {
  */
 bool firn_offer(const struct firn_offer *offer, uint32_t root, const char *path, size_t name);
 
+/** A directory that cannot be read goes as skipped, in the place of what is in it. */
+void firn_offer_unreadable(const struct firn_offer *offer, uint32_t root, const char *path,
+                           size_t name, int error);
+
 #endif

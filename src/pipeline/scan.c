@@ -18,6 +18,7 @@
 struct scan {
     const struct firn_scan_config *config;
     uint32_t root;         /* of the walk going on */
+    size_t below;          /* where names in it begin */
     uint64_t met;          /* photographs that it has met */
     bool complete;         /* it has seen all there is */
     int fd;                /* of the list, -1 without one */
@@ -33,14 +34,17 @@ static bool on_file(void *user, const char *path, size_t name)
     return firn_offer(&s->config->offer, s->root, path, name);
 }
 
-/* Not in the ledger, which is about photographs: nobody knows which ones are behind it. */
+/* In the ledger it stands for its photographs: nobody knows which ones are behind it. */
 static void on_unreadable(void *user, const char *path, int error)
 {
     struct scan *s = user;
     s->complete = false;
-    firn_board_add(s->config->offer.board->skipped, 1);
-    firn_board_tell(s->config->offer.board, FIRN_SKIPPED, path,
-                    "this directory cannot be read: %s; its photographs are missing",
+    if (strlen(path) > s->below) {
+        firn_offer_unreadable(&s->config->offer, s->root, path, s->below, error);
+        return;
+    }
+    firn_board_add(s->config->offer.board->skipped, 1); /* the root itself, which has no name */
+    firn_board_tell(s->config->offer.board, FIRN_SKIPPED, path, "this directory cannot be read: %s",
                     strerror(error));
 }
 
@@ -63,9 +67,8 @@ static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_
     int status = firn_writer_sweep(s->config->offer.writer, root->id, "", &gone, err);
     if (gone)
         firn_board_tell(s->config->offer.board, 0, NULL,
-                        "%.400s: %zu photograph%s of earlier runs %s gone; features are kept until "
-                        "the cache is compacted", root->path, gone, gone == 1 ? "" : "s",
-                        gone == 1 ? "is" : "are");
+                        "%.400s: %zu of what earlier runs found %s gone; features are kept until "
+                        "the cache is compacted", root->path, gone, gone == 1 ? "is" : "are");
     return status;
 }
 
@@ -79,6 +82,7 @@ static int scan_root(struct scan *s, const struct firn_scan_root *root, struct f
                         "%.400s: %zu photograph%s beside the classes ignored, as ImageFolder does",
                         root->path, root->ignored, root->ignored == 1 ? "" : "s");
     s->root = root->id;
+    s->below = strlen(root->path) + (strcmp(root->path, "/") != 0);
     s->met = 0;
     s->complete = true;
     if (root->n_classes == 0)
