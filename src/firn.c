@@ -57,6 +57,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/thread.h"
@@ -191,6 +192,22 @@ static int work(struct extraction *x, struct firn_error *err)
     return firn_machine_run(x->line.machine, &events, err);
 }
 
+static int fail_empty(const struct extraction *x, struct firn_error *err)
+{
+    return firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
+                     "sub-directories of .jpg is wanted",
+                     x->options->n_paths ? x->options->paths[0] : x->options->files_from);
+}
+
+/* A directory by mistake is no reason to begin a cache. */
+static int check_not_empty(const struct extraction *x, struct firn_error *err)
+{
+    const struct firn_extract_options *o = x->options;
+    bool any = x->roots.n_files || o->files_from || access(o->cache, F_OK) == 0;
+    int status = any ? 0 : firn_scan_any(&x->roots, &any, err);
+    return status ? status : any ? 0 : fail_empty(x, err);
+}
+
 static int verdict(const struct extraction *x, struct firn_error *err)
 {
     const struct firn_progress *p = &x->line.progress;
@@ -198,9 +215,7 @@ static int verdict(const struct extraction *x, struct firn_error *err)
     if (!p->scan_done || x->line.board.dropped)
         return firn_fail(err, FIRN_INTERRUPTED, "stopped; what was acknowledged is kept");
     if (p->found + failed == 0)
-        return firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
-                         "sub-directories of .jpg is wanted",
-                         x->options->n_paths ? x->options->paths[0] : x->options->files_from);
+        return fail_empty(x, err);
     if (failed)
         return firn_fail(err, FIRN_PARTIAL, "%llu photographs failed", (unsigned long long)failed);
     return 0;
@@ -223,7 +238,7 @@ static int prepare(struct extraction *x, struct firn_error *err)
     if ((status = check_options(o, err)) ||
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
         (status = firn_roots_refuse(&x->roots, o->cache, err)) ||
-        (status = firn_recipe_open(&x->recipe, o, err)) ||
+        (status = firn_recipe_open(&x->recipe, o, err)) || (status = check_not_empty(x, err)) ||
         (status = firn_recipe_cache(&x->recipe.fingerprint, firn_trunk_dim(x->recipe.trunk), o, 0,
                                     &x->roots, &x->writer, err)))
         return status;

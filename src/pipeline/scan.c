@@ -72,11 +72,56 @@ static int sweep(struct scan *s, const struct firn_scan_root *root, struct firn_
     return status;
 }
 
+/* Class by class, or what is directly in it; until there is enough (NULL: never). */
+static int walk_root(const struct firn_scan_root *root,
+                     const struct firn_imagefolder_events *events, const bool *enough,
+                     struct firn_error *err)
+{
+    int status = 0;
+    if (root->n_classes == 0)
+        status = firn_imagefolder_walk(root->path, NULL, events, err);
+    for (size_t i = 0; i < root->n_classes && !status && !(enough && *enough); i++)
+        status = firn_imagefolder_walk(root->path, root->classes[i], events, err);
+    return status;
+}
+
+/* ---- is there anything? ---- */
+
+static bool on_any(void *user, const char *path, size_t name)
+{
+    (void)path, (void)name;
+    *(bool *)user = true;
+    return false;
+}
+
+static void on_any_unreadable(void *user, const char *path, int error)
+{
+    (void)path, (void)error;
+    *(bool *)user = true; /* the run will say */
+}
+
+static void on_any_loop(void *user, const char *path)
+{
+    (void)user, (void)path;
+}
+
+int firn_scan_any(const struct firn_roots *roots, bool *any, struct firn_error *err)
+{
+    const struct firn_imagefolder_events events = {
+        .user = any, .file = on_any, .unreadable = on_any_unreadable, .loop = on_any_loop};
+    int status = 0;
+    *any = false;
+    for (size_t i = 0; i < roots->n && !*any && !status; i++)
+        status = walk_root(&roots->root[i], &events, any, err);
+    return status;
+}
+
+/* ---- the walk ---- */
+
 static int scan_root(struct scan *s, const struct firn_scan_root *root, struct firn_error *err)
 {
     const struct firn_imagefolder_events events = {
         .user = s, .file = on_file, .unreadable = on_unreadable, .loop = on_loop};
-    int status = 0;
     if (root->ignored)
         firn_board_tell(s->config->offer.board, 0, NULL,
                         "%.400s: %zu photograph%s beside the classes ignored, as ImageFolder does",
@@ -85,10 +130,7 @@ static int scan_root(struct scan *s, const struct firn_scan_root *root, struct f
     s->below = strlen(root->path) + (strcmp(root->path, "/") != 0);
     s->met = 0;
     s->complete = true;
-    if (root->n_classes == 0)
-        status = firn_imagefolder_walk(root->path, NULL, &events, err);
-    for (size_t i = 0; i < root->n_classes && !status; i++)
-        status = firn_imagefolder_walk(root->path, root->classes[i], &events, err);
+    int status = walk_root(root, &events, NULL, err);
     return status ? status : sweep(s, root, err);
 }
 

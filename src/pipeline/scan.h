@@ -16,6 +16,9 @@ struct firn_scan_config {
     bool zero;        /**< the list's names end with NUL, not newline */
 };
 
+/** *any: a walk of the roots finds a photograph, or something that cannot be read. */
+int firn_scan_any(const struct firn_roots *roots, bool *any, struct firn_error *err);
+
 /** FIRN_NOINPUT: the list cannot be opened. One worker only. */
 extern const struct firn_stage_type firn_scan_stage;
 

@@ -20,6 +20,8 @@ try firn preview nothing.jpg -o out.ppm
 try firn preview photos/ring/ring-01.jpg -o out.PNG
 mkdir empty
 try extract -o cache empty
+mkdir empty/class
+try extract -o cache empty
 try firn ls cache
 quiet extract -o good photos
 try firn show good nothing.jpg
