@@ -286,7 +286,7 @@ int firn_trunk_worker_create(struct firn_trunk_worker **out, const struct firn_t
     w->trunk = trunk;
     w->max_batch = max_batch;
     w->bytes = lay_out(w);
-    w->memory = firn_alloc(1, w->bytes);
+    w->memory = firn_alloc_raw(1, w->bytes); /* buffers lie over each other: never clear */
     if (!w->memory) {
         firn_trunk_worker_destroy(w);
         return firn_fail_nomem(err, "a worker's activations");
