@@ -49,6 +49,7 @@ static int use_statistics(struct firn_recipe *r, struct firn_model *model, const
     int status = firn_stats_read(&stats, path, err);
     if (status)
         return status;
+    firn_model_settle(model);
     if (!(status = firn_stats_match(stats, model, path, err)) &&
         !(status = check_statistics(r, stats, path, err)))
         firn_model_adopt(model, stats);
@@ -73,11 +74,14 @@ static int use_model(struct firn_recipe *r, struct firn_model *model,
         status = firn_fail(err, FIRN_INTERNAL, "batches have no fingerprint without photographs");
     else if (!status && o->bn && strcmp(o->bn, "frozen") != 0)
         status = use_statistics(r, model, o->bn, err);
+    if (!status)
+        status = firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu,
+                                   o->memory == FIRN_MEMORY_SMALL, err);
     if (status)
         return status;
+    firn_model_settle(model); /* packing did not have to wait for it */
     firn_model_fingerprint(model, &r->fingerprint);
-    return firn_trunk_create(&r->trunk, model, r->spec.crop, r->cpu,
-                             o->memory == FIRN_MEMORY_SMALL, err);
+    return 0;
 }
 
 int firn_recipe_open(struct firn_recipe *r, const struct firn_extract_options *o,
@@ -89,7 +93,7 @@ int firn_recipe_open(struct firn_recipe *r, const struct firn_extract_options *o
     if (cpu < 0)
         return firn_fail(err, FIRN_USAGE, "%s: no such instruction set on this machine", o->cpu);
     r->cpu = (enum firn_cpu)cpu;
-    int status = firn_model_open(&model, o->model, err);
+    int status = firn_model_begin(&model, o->model, err);
     if (status)
         return status;
     status = use_model(r, model, o, err);

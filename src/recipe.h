@@ -24,7 +24,7 @@ struct firn_recipe {
 /**
  * Loads the weights that `options` name and packs them for this machine. FIRN_USAGE for an unknown
  * instruction set, FIRN_CONFIG for statistics of another network or other pixels, else as
- * firn_model_open(), firn_stats_read(), firn_trunk_create() and firn_image_fingerprint() report.
+ * firn_model_begin(), firn_stats_read(), firn_trunk_create() and firn_image_fingerprint() report.
  * Close it with firn_recipe_close() in any case.
  */
 int firn_recipe_open(struct firn_recipe *recipe, const struct firn_extract_options *options,

@@ -73,7 +73,7 @@ struct firn_model {
     struct firn_model_info info;
 };
 
-int firn_model_open(struct firn_model **out, const char *spec, struct firn_error *err)
+int firn_model_begin(struct firn_model **out, const char *spec, struct firn_error *err)
 {
     (void)err;
     *out = calloc(1, sizeof **out);
@@ -81,6 +81,11 @@ int firn_model_open(struct firn_model **out, const char *spec, struct firn_error
                                             .crop = FAKE_CROP, .dim = FAKE_DIM,
                                             .untrained = true};
     return 0;
+}
+
+void firn_model_settle(struct firn_model *model)
+{
+    (void)model;
 }
 
 void firn_model_close(struct firn_model *model)

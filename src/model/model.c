@@ -27,6 +27,7 @@ struct firn_model {
     char *path;    /* info.path */
     char words[512]; /* the batchnorm part of the fingerprint, when statistics were adopted */
     struct firn_network network;
+    struct firn_network_hasher *hasher; /* still at work on the hashes, or NULL */
 };
 
 /** The facts that follow from the family alone. */
@@ -86,17 +87,12 @@ static int open_untrained(struct firn_model *model, struct firn_error *err)
     return 0;
 }
 
-/* Reads the numbers and hashes them meanwhile. */
+/* Reads the numbers and has them hashed meanwhile. */
 static int load_numbers(struct firn_model *model, struct firn_weights *weights,
                         struct firn_error *err)
 {
-    struct firn_network_hasher *hasher;
-    int rc = firn_network_hasher_create(&hasher, err);
-    if (rc)
-        return rc;
-    rc = firn_load_parameters(weights, &model->network, hasher, err);
-    firn_network_hasher_finish(hasher, model->info.trunk_hash, model->info.batchnorm_hash);
-    return rc;
+    int rc = firn_network_hasher_create(&model->hasher, err);
+    return rc ? rc : firn_load_parameters(weights, &model->network, model->hasher, err);
 }
 
 static int load(struct firn_model *model, struct firn_weights *weights, struct firn_error *err)
@@ -138,7 +134,7 @@ static int open_file(struct firn_model *model, struct firn_error *err)
     return rc;
 }
 
-int firn_model_open(struct firn_model **out, const char *spec, struct firn_error *err)
+int firn_model_begin(struct firn_model **out, const char *spec, struct firn_error *err)
 {
     *out = NULL;
     struct firn_model *model = calloc(1, sizeof *model);
@@ -161,10 +157,27 @@ int firn_model_open(struct firn_model **out, const char *spec, struct firn_error
     return 0;
 }
 
+void firn_model_settle(struct firn_model *model)
+{
+    if (model->hasher)
+        firn_network_hasher_finish(model->hasher, model->info.trunk_hash,
+                                   model->info.batchnorm_hash);
+    model->hasher = NULL;
+}
+
+int firn_model_open(struct firn_model **out, const char *spec, struct firn_error *err)
+{
+    int rc = firn_model_begin(out, spec, err);
+    if (!rc)
+        firn_model_settle(*out);
+    return rc;
+}
+
 void firn_model_close(struct firn_model *model)
 {
     if (!model)
         return;
+    firn_model_settle(model);
     firn_free(model->network.numbers);
     free(model->path);
     free(model->spec);
@@ -212,6 +225,7 @@ void firn_conv_fold(const struct firn_conv *conv, float *weight, float *bias)
 void firn_model_fingerprint(const struct firn_model *model, struct firn_fingerprint *fp)
 {
     const struct firn_model_info *info = &model->info;
+    assert(!model->hasher);
     char *trunk = fp->part[FIRN_PART_TRUNK], *batchnorm = fp->part[FIRN_PART_BATCHNORM];
     int n = snprintf(trunk, sizeof fp->part[0], "family=%s tensors=%s", info->family,
                      info->trunk_hash);
@@ -226,6 +240,7 @@ void firn_model_fingerprint(const struct firn_model *model, struct firn_fingerpr
 void firn_model_adopt(struct firn_model *model, const struct firn_stats *stats)
 {
     struct firn_network *network = &model->network;
+    assert(!model->hasher);
     for (int i = 0; i < network->n_param; i++) {
         struct firn_param *p = &network->param[i];
         if (p->role == FIRN_MEAN || p->role == FIRN_VAR)

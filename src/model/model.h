@@ -33,6 +33,14 @@ struct firn_net {
     struct firn_block block[FIRN_MAX_BLOCKS];
 };
 
+/**
+ * As firn_model_open(), but the numbers may still be hashed when it returns: the two hashes of the
+ * model and what is made of them have to wait for firn_model_settle(), and so has any change of
+ * the numbers.
+ */
+int firn_model_begin(struct firn_model **out, const char *spec, struct firn_error *err);
+void firn_model_settle(struct firn_model *model);
+
 const struct firn_net *firn_model_net(const struct firn_model *model);
 
 /**
