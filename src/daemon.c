@@ -149,10 +149,11 @@ static int open_line(struct firn_watch *w, struct firn_error *err)
     int status = firn_line_open(line, &w->options.extract, &w->recipe, w->writer, err);
     if (status)
         return status;
+    line->read.follows = true;
     line->sink.eager = true;
     line->decode.warden = w->warden;
     w->follow = (struct firn_follow_config){
-        .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, w->writer},
+        .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, w->writer, true},
         .feed = w->feed, .idle_ns = idle_ns(w), .cpu_percent = w->options.cpu_percent};
     return firn_line_begin(line, &firn_follow_stage, &w->follow, err);
 }

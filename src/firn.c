@@ -110,7 +110,7 @@ static int build_line(struct extraction *x, struct firn_error *err)
         return status;
     line->began = x->began;
     x->scan = (struct firn_scan_config){
-        .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, x->writer},
+        .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, x->writer, false},
         .roots = &x->roots, .list = o->files_from, .zero = o->zero};
     return firn_line_begin(line, &firn_scan_stage, &x->scan, err);
 }

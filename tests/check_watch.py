@@ -108,12 +108,17 @@ appears(late, "it is back")
 # Pause: noticed, not computed.
 t.run("pause", t.cache)
 t.check(t.status()["state"] == "paused", "paused")
-(t.photos / "ring" / "paused.jpg").write_bytes(t.photograph())
-t.wait(lambda: t.status()["queued"] == 1, "noticed while paused")
+brief = t.photos / "ring" / "brief.jpg"
+for file in (t.photos / "ring" / "paused.jpg", brief):
+    file.write_bytes(t.photograph())
+t.wait(lambda: t.status()["queued"] == 2, "noticed while paused")
 time.sleep(0.3)
 t.check(not t.done(t.photos / "ring" / "paused.jpg"), "not computed while paused")
+brief.unlink()
 t.run("resume", t.cache)
 appears(t.photos / "ring" / "paused.jpg", "computed when resumed")
+t.check(t.settled()["failed"] == 1 and str(brief) not in t.rows(),
+        f"what is gone before its turn is no failure: {t.status()}")
 
 # Control: what is not understood is refused, and nobody else may talk.
 path = next((t.dir / "runtime" / "firn").glob("*.sock"))

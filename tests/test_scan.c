@@ -96,7 +96,7 @@ static struct seen *scan(const char *const *paths, size_t n, const char *list, b
     for (size_t i = 0; i < roots.n; i++)
         roots.root[i].id = (uint32_t)i;
     roots.files_id = 9;
-    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL}, &roots, list, zero};
+    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL, false}, &roots, list, zero};
     if (!seen.status)
         seen.status = run_stage(&firn_scan_stage, &config, b.out, &seen.err);
     if (!seen.status)
@@ -415,7 +415,7 @@ static void test_halt(void)
     firn_slab_fill(&b.slab, b.in);
     firn_board_halt(&b.board);
     CHECK_INT(firn_roots_resolve(&roots, &path, 1, &err), 0);
-    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL}, &roots, NULL, false};
+    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL, false}, &roots, NULL, false};
     CHECK_INT(run_stage(&firn_scan_stage, &config, b.out, &err), 0);
     CHECK(firn_ring_pop(b.out) == NULL);
     CHECK(!b.board.scan_done);

@@ -30,7 +30,7 @@ struct firn_board {
     _Atomic uint64_t turned;
     /* sink (and scan, for directories) */
     _Atomic uint64_t done, reused, skipped, corrupt;
-    _Atomic uint64_t dropped; /* photographs that the end of the run came before */
+    _Atomic uint64_t dropped; /* photographs that will not be recorded */
     /** Given to the writer, and not yet counted above; falls behind them. */
     _Atomic uint64_t uncounted;
     /** When photographs were acknowledged last, unix time; 0: never. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "pipeline/item.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -73,6 +75,16 @@ void firn_item_fail(struct firn_item *item, enum firn_state state, const char *f
     vsnprintf(item->reason, sizeof item->reason, fmt, ap);
     va_end(ap);
     item->fate = (int)state;
+}
+
+void firn_item_unreadable(struct firn_item *item, int error, bool follows)
+{
+    struct stat st; /* a link to nothing is still there */
+    bool gone = (error == ENOENT || error == ENOTDIR) && lstat(item->path, &st) != 0;
+    if (gone && follows)
+        firn_item_drop(item);
+    else
+        firn_item_fail(item, FIRN_SKIPPED, "%s", strerror(error));
 }
 
 void firn_item_drop(struct firn_item *item)

@@ -16,7 +16,7 @@
 /** What an item's fate may be besides enum firn_state. */
 enum {
     FIRN_LIVE = 0,     /**< wants the work of the stages ahead */
-    FIRN_DROPPED = 100 /**< the run ends before its turn: not recorded, the next run finds it */
+    FIRN_DROPPED = 100 /**< not recorded: the run ends, or its file is gone, before its turn */
 };
 
 /** What an item is to others of the same bytes that are under way (twins.h). */
@@ -76,6 +76,12 @@ void firn_item_reset(struct firn_item *item);
 /** Decides the fate of a live item. A reason that is too long is cut. */
 void firn_item_fail(struct firn_item *item, enum firn_state state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/**
+ * Decides the fate of a live item whose file cannot be read, `error` says why: skipped, or, where
+ * the run `follows` what comes and goes, dropped if there is no such name any more.
+ */
+void firn_item_unreadable(struct firn_item *item, int error, bool follows);
 
 /** Drops a live item; whatever its fate, its file's bytes are given back. */
 void firn_item_drop(struct firn_item *item);

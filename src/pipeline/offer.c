@@ -92,7 +92,7 @@ bool firn_offer(const struct firn_offer *o, uint32_t root, const char *path, siz
     item->mtime_ns = nanoseconds(st.st_mtim);
     item->ctime_ns = nanoseconds(st.st_ctim);
     if (error)
-        firn_item_fail(item, FIRN_SKIPPED, "%s", strerror(error));
+        firn_item_unreadable(item, error, o->follows);
     else if (!S_ISREG(st.st_mode))
         firn_item_fail(item, FIRN_SKIPPED, "%s", kind_of(st.st_mode));
     firn_ring_push(o->out, item);

@@ -16,6 +16,7 @@ struct firn_offer {
     struct firn_ring *out; /**< items with root, path, size and times */
     struct firn_board *board;
     struct firn_writer *writer;
+    bool follows; /**< what is gone at its turn is no failure */
 };
 
 /**

@@ -35,6 +35,7 @@ struct firn_read_config {
     struct firn_board *board;
     struct firn_arena *arena;
     bool keep_cache; /**< leave the files' pages to the kernel */
+    bool follows;    /**< what is gone at its turn is no failure */
     firn_read_fault_fn *fault; /**< gets each result (-errno or value), gives the one to go by */
     void *fault_user;
 };

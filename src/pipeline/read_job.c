@@ -124,8 +124,10 @@ enum firn_step firn_job_advance(struct firn_job *job, int result)
         firn_item_drop(job->item);
         return finish(job);
     }
-    if (result < 0)
-        return give_up(job, strerror(-result));
+    if (result < 0) {
+        firn_item_unreadable(job->item, -result, config->follows);
+        return finish(job);
+    }
     job->tries = 0;
     if (op == FIRN_READ_OPEN) {
         job->fd = result;
