@@ -13,7 +13,8 @@
 static inline void write_for_ever(const char *dir, int out, unsigned long long state)
 {
     struct firn_fingerprint fp = test_fingerprint();
-    struct firn_writer_settings settings = {.segment_bytes = 200 << 10, .footer_blocks = 8};
+    struct firn_writer_settings settings = {.segment_bytes = 200 << 10, .footer_blocks = 8,
+                                            .tidy_from = 1};
     struct firn_error err = {0};
     struct firn_writer *w;
     uint32_t root, id = 0;
@@ -38,7 +39,8 @@ static inline void write_for_ever(const char *dir, int out, unsigned long long s
         if (write(out, &id, sizeof id) != sizeof id)
             _exit(4);
         if (check_random(&state) % 16 == 0) { /* close and go on now and then */
-            if (firn_writer_close(w, &err) != 0 ||
+            bool finish = check_random(&state) % 2 == 0;
+            if ((finish ? firn_writer_finish : firn_writer_close)(w, &err) != 0 ||
                 firn_writer_open_with(&w, dir, &fp, DIM, FIRN_STORE_F32, &settings, &err) != 0 ||
                 test_root(w, &root, &err) != 0)
                 _exit(5);
