@@ -60,7 +60,7 @@ def check_order():
             shutil.copyfile(path, folder / f"{i * 7 % len(names):02}-copy.jpg")
             path.unlink()
     subprocess.run(strace + [t.firn, "extract", *MODEL, "-o", str(t.dir / "cache"), str(photos)],
-                   check=True)
+                   env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, check=True) # needs ptrace
     text = trace.read_text(errors="replace")
     told = "FS_IOC_FIEMAP" in text
     met = re.findall(r'stat(?:at)?\((?:AT_FDCWD, )?"([^"]*-copy\.jpg)"', text)
