@@ -6,11 +6,14 @@
 
 Extracts DIR with `firn extract` and with dataloader.py, alternately, each round with caches of its
 own; then the row "wall time x cores / CPU of decode and trunk measured alone": decode by the
-program bench_pixels, the trunk by `firn bench trunk`, one thread, batch 8. With "cold" (root only)
-each firn run is repeated after the page cache was dropped; with "alone" dataloader.py is left out.
+program bench_pixels, the trunk by `firn bench trunk`, one thread, best batch. Files are read
+before each run, so that they are in the page cache. With "cold" (root only) each firn run is
+repeated after the page cache was dropped; with "alone" dataloader.py is left out. What other
+processes have taken of the cores meanwhile is said: it makes the ratio worse and is not firn's.
 """
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -26,10 +29,23 @@ cores = len(os.sched_getaffinity(0))
 paths = sorted(str(p) for p in Path(root).glob("**/*.jpg"))
 
 
+def warm():
+    for path in [weights, *paths]:
+        Path(path).read_bytes()
+
+
 def timed(*command):
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
+
+
+def busy():
+    """Core seconds of all processes, and of those that this one has started."""
+    ticks = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks[:8]) - idle) / os.sysconf("SC_CLK_TCK"), used.ru_utime + used.ru_stime
 
 
 def drop():
@@ -38,15 +54,20 @@ def drop():
 
 
 def main():
-    own, peer, dropped = [], [], []
+    own, peer, dropped, others = [], [], [], []
     with tempfile.TemporaryDirectory() as scratch:
         for i in range(rounds):
+            warm()
+            before = busy()
             own.append(timed(firn, "extract", "-q", "-m", weights, "-o", f"{scratch}/{i}", root))
+            after = busy()
+            others.append(after[0] - before[0] - (after[1] - before[1]))
             if cold:
                 drop()
                 dropped.append(timed(firn, "extract", "-q", "-m", weights, "-o", f"{scratch}/c{i}",
                                      root))
             if not alone:
+                warm()
                 peer.append(timed("/usr/bin/python3", str(loader), weights, root,
                                   f"{scratch}/x.npz"))
     done = subprocess.run([bench, "256", "224"], input="\n".join(paths), text=True, check=True,
@@ -56,7 +77,8 @@ def main():
                                      check=True, stdout=subprocess.PIPE).stdout)["runs"]
     trunk = min(r["ms_per_image"] for r in runs if r["threads"] == 1) / 1e3 * len(paths)
     mine = statistics.median(own)
-    print(f"{len(paths)} photographs, {cores} cores, median of {rounds}: firn extract {mine:.2f} s")
+    print(f"{len(paths)} photographs, {cores} cores, median of {rounds}: firn extract {mine:.2f} s"
+          f"; others {statistics.median(others):.2f} s of CPU")
     if peer:
         theirs = statistics.median(peer)
         print(f"DataLoader {theirs:.2f} s: {theirs / mine:.2f} times as fast")
