@@ -79,6 +79,8 @@ static int64_t on_tick(void *user)
 {
     struct firn_watch *w = user;
     firn_line_report(&w->line);
+    if (firn_board_halted(&w->line.board)) /* a stage has failed: its source would sleep on */
+        firn_feed_stir(w->feed, true);
     const struct firn_progress *p = &w->line.progress;
     pthread_mutex_lock(&w->mutex);
     w->now = (struct firn_watch_totals){p->done,    p->reused,     p->skipped,
@@ -213,6 +215,7 @@ static int serve(struct firn_watch *w, struct firn_error *err)
         status = firn_machine_run(w->line.machine, &events, err);
         on_tick(w);
         hide_line(w);
+        firn_feed_stir(w->feed, false);
         if (!status)
             status = record_run(w, unix_start, err);
     }
@@ -237,20 +240,42 @@ static void end_by_itself(struct firn_watch *w, int status, const struct firn_er
     (void)!write(w->ended, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-/* False: the watch ends. What was dropped will be found by the next look. */
-static bool try_later(struct firn_watch *w, const struct firn_error *err)
+static void set_trouble(struct firn_watch *w, const char *text)
+{
+    pthread_mutex_lock(&w->mutex);
+    snprintf(w->trouble, sizeof w->trouble, "%.*s", (int)sizeof w->trouble - 1, text);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+/* Says so, unless it is the same as before, and waits. False: the watch ends. */
+static bool wait_in_trouble(struct firn_watch *w, const struct firn_error *err)
 {
     struct firn_error said;
     firn_fail(&said, err->code, "%.900s; trying again in %d seconds", err->text,
               (int)(RETRY_NS / 1000000000));
-    on_notice(w, said.text);
-    pthread_mutex_lock(&w->mutex);
-    snprintf(w->trouble, sizeof w->trouble, "%.*s", (int)sizeof w->trouble - 1, err->text);
-    pthread_mutex_unlock(&w->mutex);
-    if (!firn_feed_sleep(w->feed, firn_now_ns() + RETRY_NS))
-        return false;
-    firn_watcher_rescan(w->watcher);
-    return true;
+    if (strcmp(w->trouble, err->text) != 0)
+        on_notice(w, said.text);
+    set_trouble(w, err->text);
+    return firn_feed_sleep(w->feed, firn_now_ns() + RETRY_NS);
+}
+
+/*
+ * After a failure that may pass. What was dropped will be found by the next look; what could not be
+ * stored will not, as the writer knows it. Positive: the watch ends.
+ */
+static int try_later(struct firn_watch *w, int status, struct firn_error *err)
+{
+    bool storing = status == -FIRN_IO;
+    while (status && may_pass(status)) {
+        if (!wait_in_trouble(w, err))
+            return 1;
+        status = firn_writer_commit(w->writer, err);
+    }
+    if (!status && storing)
+        set_trouble(w, "");
+    if (!status)
+        firn_watcher_rescan(w->watcher);
+    return status;
 }
 
 static void *work(void *user)
@@ -267,11 +292,11 @@ static void *work(void *user)
             unload(w);
         else
             status = serve(w, &err);
-        if (status && !may_pass(status)) {
+        if (status && may_pass(status))
+            status = try_later(w, status, &err);
+        if (status < 0)
             end_by_itself(w, status, &err);
-            return NULL;
-        }
-        if (status && !try_later(w, &err))
+        if (status)
             return NULL;
     }
 }

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """What happens to a daemon in years: check_watch_hard.py FIRN SAMPLES [SCALE [TEST...]].
 
-Lost events, races with mkdir, too few watches, slow writers, kill -9, rivals. SCALE 1 takes
-seconds.
+Lost events, races with mkdir, too few watches, a full disk, slow writers, kill -9, rivals. SCALE 1
+takes seconds.
 """
 import mmap
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -103,6 +104,23 @@ def regular():
     fresh()
     t.start("--rescan", 3)
     t.wait(lambda: t.status()["rescans"] >= 5, "four looks, three seconds apart")
+    t.stop()
+
+
+def full():
+    """A cache that cannot be written to: said at once, not when the next photograph comes."""
+    fresh()
+    t.log.unlink()  # the limit is its limit, too
+    t.start("--idle-unload", 3600)
+    t.settled()
+    resource.prlimit(t.process.pid, resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
+    new = t.photos / "ring" / "full.jpg"
+    new.write_bytes(t.photograph())
+    t.wait(lambda: t.status()["state"] == "waiting", "it waits for room")
+    t.check("trying again" in t.log.read_text(), "it says so")
+    resource.prlimit(t.process.pid, resource.RLIMIT_FSIZE,
+                     (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    t.wait(lambda: t.done(new), "it goes on")
     t.stop()
 
 
@@ -321,7 +339,7 @@ def asleep():
     t.stop()
 
 
-tests = (overflow, nested, few_watches, regular, writers, killed, rivals, hangups, asleep)
+tests = (overflow, nested, few_watches, regular, full, writers, killed, rivals, hangups, asleep)
 for test in [test for test in tests if not sys.argv[4:] or test.__name__ in sys.argv[4:]]:
     start = time.monotonic()
     test()

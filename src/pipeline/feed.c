@@ -17,6 +17,7 @@ struct firn_feed {
     pthread_cond_t emptied;
     size_t first, n;
     bool held, closed;
+    bool stirred; /* who waits for a name shall come back without one */
     bool in_hand; /* who took the last name has not come back yet */
     struct firn_feed_name name[NAMES];
 };
@@ -85,7 +86,7 @@ static bool wait_until(struct firn_feed *f, int64_t deadline_ns)
 
 static enum firn_feed_end wait_for_name(struct firn_feed *f, int64_t deadline_ns)
 {
-    while (!f->closed && (f->held || f->n == 0))
+    while (!f->closed && !f->stirred && (f->held || f->n == 0))
         if (!wait_until(f, deadline_ns))
             break;
     return f->closed ? FIRN_FEED_CLOSED : !f->held && f->n ? FIRN_FEED_NAME : FIRN_FEED_IDLE;
@@ -133,6 +134,14 @@ void firn_feed_hold(struct firn_feed *f, bool held)
 {
     pthread_mutex_lock(&f->mutex);
     f->held = held;
+    pthread_cond_broadcast(&f->filled);
+    pthread_mutex_unlock(&f->mutex);
+}
+
+void firn_feed_stir(struct firn_feed *f, bool stirred)
+{
+    pthread_mutex_lock(&f->mutex);
+    f->stirred = stirred;
     pthread_cond_broadcast(&f->filled);
     pthread_mutex_unlock(&f->mutex);
 }

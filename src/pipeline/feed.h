@@ -21,7 +21,7 @@ struct firn_feed_name {
 /** How waiting has ended. */
 enum firn_feed_end {
     FIRN_FEED_NAME,  /**< there is a name */
-    FIRN_FEED_IDLE,  /**< nothing to take until the deadline */
+    FIRN_FEED_IDLE,  /**< nothing to take until the deadline, or stirred */
     FIRN_FEED_CLOSED
 };
 
@@ -46,6 +46,9 @@ bool firn_feed_sleep(struct firn_feed *feed, int64_t deadline_ns);
 
 /** While it is held, nothing is taken. */
 void firn_feed_hold(struct firn_feed *feed, bool held);
+
+/** From now on nobody waits for a name, or (false) as before. */
+void firn_feed_stir(struct firn_feed *feed, bool stirred);
 
 /** What is in it is of no more interest; everybody who waits wakes up. */
 void firn_feed_close(struct firn_feed *feed);
