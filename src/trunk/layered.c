@@ -10,7 +10,7 @@
 #include "trunk/moments.h"
 #include "trunk/state.h"
 
-#define MOST_IMAGES 64 /* at once: as many as 7x7 maps take; smaller ones gain nothing */
+#define MOST_IMAGES 32 /* at once: as many as 7x7 maps take; smaller ones gain nothing */
 
 struct firn_layered {
     struct firn_trunk *trunk; /* its convolutions, packed as they are */

@@ -135,7 +135,7 @@ static void size_block(struct wino_op *w)
 {
     const struct firn_conv_shape *s = &w->op.shape;
     int depth = s->cin * s->stride * s->stride, columns = tiles_of(&w->axis[1]);
-    w->tiles = depth <= 64 ? 30 : depth <= 128 ? 50 : 72;
+    w->tiles = depth <= 64 ? 40 : depth <= 128 ? 50 : 72;
     if (w->tiles < columns)
         w->tiles = columns;
     w->gathered = s->cin % FIRN_WINO_LANES != 0;
