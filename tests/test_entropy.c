@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** Blocks that are coded here, with a table of odd code lengths, must come out again. */
+/** Blocks that are coded here, with tables of odd code lengths, must come out again. */
 #include "check.h"
 #include "image/entropy.h"
 
@@ -8,11 +8,28 @@
 
 #define MCUS 2000
 
-/* Symbols of 2 to 16 bits, EOB and runs of 16 zeros among them; the last code stays unused. */
-static const uint8_t bits[17] = {0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3};
-static uint8_t values[256] = {0x00, 0x01, 0x02, 0x11, 0x03, 0x21, 0x04, 0x31, 0x05, 0xF0,
-                              0x12, 0x06, 0x41, 0x07, 0x51, 0x08, 0x13, 0x09, 0x22, 0x0A,
-                              0x61, 0x0B, 0x0C, 0x71, 0x0D, 0x14, 0x0F, 0x0E, 0xE5};
+/* The last code stays unused. */
+static const struct table {
+    uint8_t bits[17], values[256];
+    int n;
+} tables[] = {
+    /* Symbols of 2 to 16 bits, EOB and runs of 16 zeros among them. */
+    {{0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3},
+     {0x00, 0x01, 0x02, 0x11, 0x03, 0x21, 0x04, 0x31, 0x05, 0xF0, 0x12, 0x06, 0x41, 0x07, 0x51,
+      0x08, 0x13, 0x09, 0x22, 0x0A, 0x61, 0x0B, 0x0C, 0x71, 0x0D, 0x14, 0x0F, 0x0E, 0xE5},
+     29},
+    /* A bit for the code of a value of ten, then two for EOB. */
+    {{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+     {0x0A, 0x00, 0x01, 0xF1, 0x02, 0x03, 0x04, 0x05, 0xF0, 0x06, 0x07, 0x08, 0x09, 0x31, 0x0F,
+      0x21},
+     16},
+    /* Two or three symbols of a few bits to a look. */
+    {{0, 0, 3, 0, 0, 4, 4, 6},
+     {0x01, 0x02, 0x00, 0x11, 0x03, 0x12, 0x04, 0x21, 0x05, 0x06, 0xF0, 0x07, 0x31, 0x08, 0x09,
+      0x0A, 0xF1},
+     17},
+};
+static const struct table *table = &tables[0];
 
 struct out {
     uint8_t bytes[MCUS * 400];
@@ -21,6 +38,7 @@ struct out {
 };
 
 static struct firn_entropy e;
+static bool leaps;
 static int16_t want[MCUS][64];
 static uint8_t zigzag[64];
 
@@ -55,8 +73,8 @@ static void put_symbol(struct out *o, unsigned symbol, int value)
     const int size = symbol & 15;
     int place = 0;
     for (int length = 1; length <= 16; length++, code <<= 1)
-        for (int i = 0; i < bits[length]; i++, code++, place++)
-            if (values[place] == symbol) {
+        for (int i = 0; i < table->bits[length]; i++, code++, place++)
+            if (table->values[place] == symbol) {
                 put(o, code, length);
                 put(o, (unsigned)(value < 0 ? value - 1 : value) & ((1u << size) - 1), size);
                 return;
@@ -79,8 +97,8 @@ static void code_block(struct out *o, int16_t *block, int last)
     memset(block, 0, 64 * sizeof *block);
     block[0] = (int16_t)(last + dc);
     for (int left = chance() % 70; left > 0; left--) {
-        const unsigned symbol = values[1 + chance() % 28], run = symbol >> 4;
-        if (k + run > 63)
+        const unsigned symbol = table->values[chance() % table->n], run = symbol >> 4;
+        if (symbol == 0 || k + run > 63)
             continue;
         const int value = draw(symbol & 15);
         put_symbol(o, symbol, value);
@@ -110,13 +128,14 @@ static void code_all(struct out *o, unsigned interval)
 
 static void begin(const struct out *o, size_t size, unsigned interval, bool dc_only)
 {
-    CHECK(firn_entropy_table(&e.dc_table[0], bits, values));
-    CHECK(firn_entropy_table(&e.ac_table[0], bits, values));
+    CHECK(firn_entropy_table(&e.dc_table[0], table->bits, table->values));
+    CHECK(firn_entropy_table(&e.ac_table[0], table->bits, table->values));
     e.block[0].dc = &e.dc_table[0];
     e.block[0].ac = &e.ac_table[0];
     e.block[0].component = 0;
     e.block[0].dc_only = dc_only;
     e.n_blocks = 1;
+    e.leaps = leaps;
     firn_entropy_begin(&e, o->bytes, size, interval);
 }
 
@@ -172,6 +191,42 @@ static void test_unsound(struct out *o)
     CHECK(!firn_entropy_mcu(&e, NULL));
 }
 
+/* Those not taken yet; how far the bytes have been read ahead is of no account. */
+static size_t bits_left(void)
+{
+    size_t n = (size_t)(e.in.n - e.in.n_false);
+    for (const uint8_t *p = e.in.next; p < e.in.past; p += 1 + (*p == 0xFF))
+        n += 8;
+    return n;
+}
+
+/* Damaged, they may be blocks or not; each way must come as far and end in the same place. */
+static void test_damaged(struct out *o)
+{
+    int16_t block[64] = {0};
+    int16_t (*const blocks[1])[64] = {&block};
+    code_all(o, 0);
+    for (int round = 0; round < 300; round++) {
+        uint8_t *const byte = &o->bytes[(size_t)chance() % o->n], was = *byte;
+        const size_t size = round % 4 ? o->n : (size_t)chance() % o->n;
+        int got[3] = {0};
+        size_t left[3] = {0};
+        *byte = (uint8_t)chance();
+        for (int way = 0; way < 3; way++) {
+            leaps = way == 1;
+            begin(o, size, 0, false);
+            while (got[way] < MCUS && firn_entropy_mcu(&e, way == 2 ? blocks : NULL)) {
+                memset(block, 0, sizeof block);
+                got[way]++;
+            }
+            left[way] = got[way] == MCUS ? bits_left() : 0;
+            CHECK_INT(got[way], got[0]);
+            CHECK_INT(left[way], left[0]);
+        }
+        *byte = was;
+    }
+}
+
 int main(void)
 {
     struct out *o = calloc(1, sizeof *o);
@@ -186,8 +241,15 @@ int main(void)
         else
             x += up ? 1 : -1, y += up ? -1 : 1;
     }
-    test_blocks(o);
-    test_unsound(o);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        table = &tables[i];
+        for (int way = 0; way < 2; way++) {
+            leaps = way;
+            test_blocks(o);
+        }
+        test_unsound(o);
+        test_damaged(o);
+    }
     free(o);
     CHECK_DONE();
 }

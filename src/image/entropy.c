@@ -11,10 +11,15 @@
  * those of code and value. Where these do not fit together, the entry has the size of the value,
  * which is the last of the bits.
  *
- * An entry of `leap`, for the next FIRN_ENTROPY_LEAP bits, sums up as many whole symbols as fit:
+ * An entry of `pair`, for the same bits, has up to two whole symbols and an end behind the last:
  *
- *      15             14 .. 4           3 .. 0
- *      ends a block   coefficients      bits                (0 bits: not one fits)
+ *      31 .. 22      21 .. 16    15 .. 9             8 .. 5          4       3 .. 0
+ *      first value   second      coefficients,       place of the    ends    bits
+ *                                and 1 if it ends    first, from 0
+ *
+ * With one symbol, the second is of no account and has the place of the first. An entry of `leap`,
+ * for the next FIRN_ENTROPY_LEAP bits, has the lower half of this alone and sums up as many symbols
+ * as fit. Where there is not one whole symbol, the coefficients are NONE, which no block has.
  */
 #include "image/entropy.h"
 
@@ -24,7 +29,11 @@
 #define LEAP FIRN_ENTROPY_LEAP
 
 #define IS_SIZE 0x8000u
-#define ENDS 0x8000u
+#define ENDS 0x10u
+#define NONE 127u
+
+/* Bits that a refill guarantees. */
+#define FULL 56
 
 static const uint8_t natural[64] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
@@ -59,19 +68,40 @@ static void fill_look(uint32_t *look, unsigned code, int length, unsigned symbol
     }
 }
 
+static uint32_t make_entry(unsigned used, unsigned ends, unsigned place, unsigned coefficients)
+{
+    return (coefficients + ends) << 9 | place << 5 | ends << 4 | used;
+}
+
 static uint16_t make_leap(const uint32_t *look, unsigned bits)
 {
     unsigned used = 0, coefficients = 0;
     for (;;) {
         const uint32_t entry = look[(bits << used & ((1u << LEAP) - 1)) >> (LEAP - LOOK)];
-        const unsigned n = entry & 63;
-        if (n == 0 || used + n > LEAP)
-            return (uint16_t)(coefficients << 4 | used);
+        const unsigned n = entry & 63, more = entry >> 6 & 63;
+        if (n == 0 || used + n > LEAP || coefficients + more > 63)
+            return (uint16_t)make_entry(used, 0, 0, used ? coefficients : NONE);
         used += n;
-        if ((entry >> 6 & 63) == 0)
-            return (uint16_t)(ENDS | coefficients << 4 | used);
-        coefficients += entry >> 6 & 63;
+        coefficients += more;
+        if (more == 0)
+            return (uint16_t)make_entry(used, 1, 0, coefficients);
     }
+}
+
+static uint32_t make_pair(const uint32_t *look, unsigned bits)
+{
+    const uint32_t a = look[bits], used = a & 63, n = a >> 6 & 63;
+    const int first = (int16_t)(a >> 16);
+    if (used == 0 || used > LOOK || (n > 0 && (first < -512 || first > 511)))
+        return make_entry(0, 0, 0, NONE);
+    if (n == 0) /* 1 coefficient: a zero for the next place, which is free */
+        return make_entry(used, 1, 0, 1);
+    const uint32_t b = look[bits << used & ((1u << LOOK) - 1)], more = b & 63, m = b >> 6 & 63;
+    const int second = (int16_t)(b >> 16);
+    const uint32_t values = (uint32_t)first << 22 | ((uint32_t)second & 63) << 16;
+    if (more == 0 || used + more > LOOK || second < -32 || second > 31)
+        return values | make_entry(used, 0, n - 1, n);
+    return values | make_entry(used + more, m == 0, n - 1, n + m);
 }
 
 static bool overfull(const uint8_t bits[17])
@@ -106,8 +136,15 @@ bool firn_entropy_table(struct firn_entropy_table *t, const uint8_t bits[17], co
         t->end[length] = (int32_t)(code << (16 - length));
     }
     t->made = true;
-    t->leaps = false;
+    t->pairs = t->leaps = false;
     return true;
+}
+
+static void add_pairs(struct firn_entropy_table *t)
+{
+    for (unsigned i = 0; i < 1u << LOOK; i++)
+        t->pair[i] = make_pair(t->look, i);
+    t->pairs = true;
 }
 
 static void add_leaps(struct firn_entropy_table *t)
@@ -133,7 +170,7 @@ typedef struct firn_entropy_bits bits_t;
 /* Byte by byte, without the zeros behind 0xFF; zeros for what a marker or the end withholds. */
 static __attribute__((noinline)) bits_t refill_slowly(bits_t b)
 {
-    for (; b.n <= 56; b.n += 8) {
+    for (; b.n < FULL; b.n += 8) {
         uint64_t byte = 0;
         if (b.next < b.past && *b.next != 0xFF) {
             byte = *b.next++;
@@ -148,7 +185,7 @@ static __attribute__((noinline)) bits_t refill_slowly(bits_t b)
     return b;
 }
 
-/* At least 56 bits. What lies below the n bits is the beginning of the next byte, or zeros. */
+/* FULL to 63 bits. What lies below the n bits is the beginning of the next byte, or zeros. */
 static inline bits_t refill(bits_t b)
 {
     uint64_t v;
@@ -214,51 +251,51 @@ static inline bool direct(bits_t *in, const struct firn_entropy_table *t, int *d
     return (entry & 63) && *dc >= INT16_MIN && *dc <= INT16_MAX;
 }
 
-static inline bool alternating(bits_t *in, const struct firn_entropy_table *t, int16_t *block)
+/* The next symbol, whatever it is; *k is 64 when the block ends. */
+static inline bool one_symbol(bits_t *in, const struct firn_entropy_table *t, unsigned *k,
+                              int16_t *block)
 {
-    bits_t b = *in;
-    unsigned k = 1;
-    while (k < 64) {
-        if (b.n < 32)
-            b = refill(b);
-        const uint32_t entry = look(b.bits, t);
-        const unsigned n = entry >> 6 & 63;
-        const int value = value_of(b.bits, entry);
-        b = drop(b, entry & 63);
-        k += n;
-        if (k > 64 || (entry & 63) == 0)
-            return false;
-        if (n == 0)
-            break;
-        block[natural[k - 1]] = (int16_t)value;
-    }
-    *in = b;
+    const bits_t b = refill(*in);
+    const uint32_t entry = look(b.bits, t);
+    const unsigned n = entry >> 6 & 63;
+    if ((entry & 63) == 0 || *k + n > 64)
+        return false;
+    if (block && n > 0)
+        block[natural[*k + n - 1]] = (int16_t)value_of(b.bits, entry);
+    *k = n > 0 ? *k + n : 64;
+    *in = drop(b, entry & 63);
     return true;
 }
 
-static inline bool pass_over(bits_t *in, const struct firn_entropy_table *t)
+/*
+ * Into `block`, or past it. Refilling by a fixed number of looks leaves only the end of the block
+ * to the luck of branch prediction.
+ */
+static inline __attribute__((always_inline)) bool
+alternating(bits_t *in, const struct firn_entropy_table *t, bool leap, int16_t *block)
 {
     bits_t b = *in;
     unsigned k = 1;
     while (k < 64) {
-        if (b.n < 32)
-            b = refill(b);
-        const unsigned leap = t->leap[b.bits >> (64 - LEAP)], all = leap >> 4 & 0x7FF;
-        if ((leap & 15) && k + all < 64 + !(leap & ENDS)) {
-            b = drop(b, leap & 15);
-            k += all;
-            if (leap & ENDS)
+        b = refill(b);
+        for (int looks = FULL / (leap ? LEAP : LOOK); looks > 0; looks--) {
+            const uint32_t entry = leap ? t->leap[b.bits >> (64 - LEAP)]
+                                        : t->pair[b.bits >> (64 - LOOK)];
+            const unsigned ends = entry >> 4 & 1, next = k + (entry >> 9 & 127);
+            if (next > 64) {
+                if (!one_symbol(&b, t, &k, block))
+                    return false;
                 break;
-            continue;
+            }
+            if (block) {
+                block[natural[next - ends - 1]] = (int16_t)((int32_t)(entry << 10) >> 26);
+                block[natural[k + (entry >> 5 & 15)]] = (int16_t)((int32_t)entry >> 22);
+            }
+            b = drop(b, entry & 15);
+            k = ends ? 64 : next;
+            if (k == 64)
+                break;
         }
-        const uint32_t entry = look(b.bits, t);
-        const unsigned n = entry >> 6 & 63;
-        b = drop(b, entry & 63);
-        k += n;
-        if (k > 64 || (entry & 63) == 0)
-            return false;
-        if (n == 0)
-            break;
     }
     *in = b;
     return true;
@@ -278,7 +315,7 @@ static void restart(struct firn_entropy *e)
 static bool pass_restart(struct firn_entropy *e)
 {
     bits_t b = e->in;
-    if (b.n < 56)
+    if (b.n < FULL)
         b = refill(b);
     if (b.n - b.n_false >= 8 || b.past - b.next < 2 || b.next[0] != 0xFF ||
         b.next[1] != 0xD0 + e->restart)
@@ -297,9 +334,12 @@ void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t siz
     e->restart_interval = interval;
     e->restart = 0;
     restart(e);
-    for (int i = 0; i < e->n_blocks; i++)
-        if (!e->block[i].ac->leaps)
+    for (int i = 0; i < e->n_blocks; i++) {
+        if (!e->block[i].ac->pairs)
+            add_pairs(e->block[i].ac);
+        if (e->leaps && !e->block[i].ac->leaps)
             add_leaps(e->block[i].ac);
+    }
 }
 
 bool firn_entropy_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
@@ -316,8 +356,10 @@ bool firn_entropy_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
             return false;
         if (blocks)
             (*blocks[i])[0] = (int16_t)*dc;
-        if (!(blocks && !e->block[i].dc_only ? alternating(&b, e->block[i].ac, *blocks[i])
-                                             : pass_over(&b, e->block[i].ac)))
+        const struct firn_entropy_table *ac = e->block[i].ac;
+        if (!(blocks && !e->block[i].dc_only ? alternating(&b, ac, false, *blocks[i])
+              : e->leaps                     ? alternating(&b, ac, true, NULL)
+                                             : alternating(&b, ac, false, NULL)))
             return false;
     }
     e->in = b;

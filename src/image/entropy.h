@@ -20,8 +20,8 @@
 /** A Huffman table as it stands in the file, and what is looked up instead. */
 struct firn_entropy_table {
     uint8_t bits[17], values[256]; /**< codes of each length; symbols in the order of codes */
-    bool made, leaps;              /**< look, end and first are of these; so is leap */
-    uint32_t look[1 << FIRN_ENTROPY_LOOK];
+    bool made, pairs, leaps;       /**< look, end and first are of these; so is pair; leap */
+    uint32_t look[1 << FIRN_ENTROPY_LOOK], pair[1 << FIRN_ENTROPY_LOOK];
     uint16_t leap[1 << FIRN_ENTROPY_LEAP];
     int32_t end[18];    /**< of the codes of a length, as 16 bits from the left */
     int32_t first[17];  /**< place in `values` of a length's code 0 */
@@ -42,6 +42,7 @@ struct firn_entropy {
         bool dc_only; /**< no other coefficient is wanted */
     } block[FIRN_ENTROPY_BLOCKS];
     int n_blocks;              /**< of an MCU */
+    bool leaps;                /**< the scan is long enough to pay for the tables of leaps */
     unsigned restart_interval; /**< MCUs; 0: none */
 
     struct firn_entropy_bits in;
@@ -57,8 +58,8 @@ bool firn_entropy_table(struct firn_entropy_table *table, const uint8_t bits[17]
                         const uint8_t *values);
 
 /**
- * Begins the scan whose coded bytes are these; n_blocks and block[] are set. `interval`: MCUs from
- * one restart marker to the next, 0 without.
+ * Begins the scan whose coded bytes are these; n_blocks, block[] and leaps are set. `interval`:
+ * MCUs from one restart marker to the next, 0 without.
  */
 void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t size,
                         unsigned interval);
