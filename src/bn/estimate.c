@@ -122,7 +122,7 @@ void firn_bn_describe(struct firn_bn_run *r)
     batch_words(r, words, sizeof words);
     list_dead(r, dead, sizeof dead);
     s->n_pair = 0;
-    firn_stats_set(s, "kind", "batchnorm-statistics");
+    firn_stats_set(s, "kind", FIRN_STATS_WHOLE);
     firn_stats_set(s, "firn", "%s", FIRN_VERSION);
     firn_stats_set(s, "trunk", "%s", r->engine.fp.part[FIRN_PART_TRUNK]);
     firn_stats_set(s, "preprocess", "%s", r->engine.fp.part[FIRN_PART_PREPROCESS]);

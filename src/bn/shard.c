@@ -17,8 +17,6 @@
 #include "model/safetensors_write.h"
 #include "model/tensors.h"
 
-#define KIND "batchnorm-shard"
-
 /* What "sum" is of, beside the numbers. */
 static const char *const summed[] = {"trunk", "preprocess", "source", "estimation",
                                      "shard", "counts",     "set"};
@@ -47,7 +45,7 @@ static void describe_shard(struct firn_bn_run *r, uint64_t batches, const double
     char set[65], sum[65];
     firn_hex((const uint8_t *)r->set, sizeof r->set, set);
     s->n_pair = 0;
-    firn_stats_set(s, "kind", KIND);
+    firn_stats_set(s, "kind", FIRN_STATS_SHARD);
     firn_stats_set(s, "firn", "%s", FIRN_VERSION);
     firn_stats_set(s, "trunk", "%s", r->engine.fp.part[FIRN_PART_TRUNK]);
     firn_stats_set(s, "preprocess", "%s", r->engine.fp.part[FIRN_PART_PREPROCESS]);
@@ -217,7 +215,7 @@ static int open_shard(struct shard *s, const char *path, struct firn_error *err)
     int status = firn_weights_open(&s->weights, path, err);
     if (status)
         return status;
-    if (strcmp(firn_weights_meta(&s->weights, "kind"), KIND) != 0)
+    if (strcmp(firn_weights_meta(&s->weights, "kind"), FIRN_STATS_SHARD) != 0)
         return firn_fail(err, FIRN_DATA, "%s: not a shard of 'firn bn estimate --shard'", path);
     if (sscanf(firn_weights_meta(&s->weights, "shard"), "%9d%c", &s->number, &rest) != 1 ||
         s->number < 1)

@@ -128,6 +128,9 @@ static const char *word(const char *words, const char *key, char *value, size_t 
 
 static int refuse_kind(const struct firn_weights *w, struct firn_error *err)
 {
+    if (strcmp(firn_weights_meta(w, "kind"), FIRN_STATS_SHARD) == 0)
+        return firn_fail(err, FIRN_DATA, "%s: a shard, and not yet statistics: 'firn bn merge' "
+                         "puts all shards of an estimation together", w->file.path);
     return firn_fail(err, FIRN_DATA, "%s: not statistics of 'firn bn estimate': its metadata do "
                      "not say for which network and pixels they were estimated; a whole checkpoint "
                      "is given with -m", w->file.path);
@@ -158,7 +161,7 @@ int firn_stats_read_shard(struct firn_stats **out, struct firn_weights *w, struc
 static int read_open(struct firn_stats **out, struct firn_weights *w, struct firn_error *err)
 {
     char hash[80];
-    if (strcmp(firn_weights_meta(w, "kind"), "batchnorm-statistics") != 0)
+    if (strcmp(firn_weights_meta(w, "kind"), FIRN_STATS_WHOLE) != 0)
         return refuse_kind(w, err);
     int status = read_layers(out, w, err);
     if (status)
@@ -209,7 +212,8 @@ bool firn_stats_is_file(const char *path)
     struct firn_weights w;
     if (firn_weights_open(&w, path, NULL))
         return false;
-    bool is = strcmp(firn_weights_meta(&w, "kind"), "batchnorm-statistics") == 0;
+    const char *kind = firn_weights_meta(&w, "kind");
+    bool is = strcmp(kind, FIRN_STATS_WHOLE) == 0 || strcmp(kind, FIRN_STATS_SHARD) == 0;
     firn_weights_close(&w);
     return is;
 }

@@ -15,6 +15,9 @@
 #include "model/weights.h"
 
 #define FIRN_MAX_PAIRS 32
+/* The kinds of files, by their metadata; a shard is a part of an estimation: bn/shard.c */
+#define FIRN_STATS_WHOLE "batchnorm-statistics"
+#define FIRN_STATS_SHARD "batchnorm-shard"
 
 struct firn_stats {
     struct firn_network layout;          /**< data of its means and variances alone */
@@ -58,7 +61,7 @@ int firn_stats_read_partial(struct firn_stats **out, const char *path, struct fi
 int firn_stats_read_shard(struct firn_stats **out, struct firn_weights *weights,
                           struct firn_error *err);
 
-/** Whether `path` is a .safetensors file that firn_stats_read() is for (by its metadata). */
+/** Whether `path` is, by its metadata, a .safetensors of statistics or of a shard of them. */
 bool firn_stats_is_file(const char *path);
 
 /** Writes; the numbers have been sealed and the "batchnorm" words say stats=HASH. */

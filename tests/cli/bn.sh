@@ -13,6 +13,9 @@ estimate -o p1 --method population -b 4 --shard 1/2 photos
 estimate -o p2 --method population -b 4 --shard 2/2 photos
 try firn bn merge -o p.safetensors p1
 try firn bn merge -o p.safetensors p2 p1
+try firn extract -q -m $model -o other --bn p1 photos
+try firn bn apply -m $model -o whole.safetensors p1
+try firn bn diff p1 p2
 estimate -o q.safetensors --method population -b 4 photos
 try cmp p.safetensors q.safetensors
 try firn bn merge -o x.safetensors s.safetensors
