@@ -77,6 +77,26 @@ static int walk(const char *path, const char *name, int depth, visit_fn *visit, 
     return result;
 }
 
+int firn_advise_classes(const char *dir, int least, struct firn_error *err)
+{
+    struct dirent **entries;
+    struct stat st;
+    int n = scandir(dir, &entries, no_dots, NULL), classes = 0;
+    if (n < 0) {
+        return firn_output_fail(err, FIRN_NOINPUT, "%s: cannot read: %s", dir, strerror(errno));
+    }
+    for (int i = 0; i < n; i++) {
+        char *path = join(dir, entries[i]->d_name, err);
+        classes += path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    return classes >= least ? 0 : firn_output_fail(err, FIRN_NOINPUT, "%s: has %s; one "
+                                                   "sub-directory a class is wanted", dir,
+                                                   classes ? "one class only" : "no classes");
+}
+
 static int count_file(void *user, const char *path, const char *name, struct firn_error *err)
 {
     (void)path;

@@ -7,6 +7,9 @@
 
 #include "firn/error.h"
 
+/** Refuses a directory with fewer than `least` classes, sub-directories. FIRN_NOINPUT. */
+int firn_advise_classes(const char *dir, int least, struct firn_error *err);
+
 /** Files below `dir`, however deep. FIRN_NOINPUT. */
 int firn_advise_count(const char *dir, size_t *n, struct firn_error *err);
 

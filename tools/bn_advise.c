@@ -102,6 +102,17 @@ static int estimate(struct advice *a, struct mode *m, const char *stats, struct 
     return result == -FIRN_PARTIAL ? 0 : result;
 }
 
+/** Of a cache in `place`, of which the caller knows nothing, or what to do about it. */
+static int blame_photographs(const struct advice *a, struct firn_error *err)
+{
+    struct firn_error was = *err;
+    size_t n = strlen(a->place);
+    const char *colon = strncmp(was.text, a->place, n) == 0 ? strchr(was.text + n, ':') : NULL;
+    return colon ? firn_output_fail(err, was.code, "%s%.*s", a->dir, (int)strcspn(colon, ";"),
+                                    colon)
+                 : -(int)was.code;
+}
+
 static int probe(struct advice *a, struct mode *m, const char *train, const char *val,
                  struct firn_error *err)
 {
@@ -112,11 +123,12 @@ static int probe(struct advice *a, struct mode *m, const char *train, const char
                                          .stop = a->stop};
     struct firn_probe *p;
     int result = firn_probe(&p, &o, err);
-    if (result == 0) {
-        m->accuracy = p->accuracy;
-        firn_probe_free(p);
+    if (result) {
+        return blame_photographs(a, err);
     }
-    return result;
+    m->accuracy = p->accuracy;
+    firn_probe_free(p);
+    return 0;
 }
 
 static int run_mode(struct advice *a, struct mode *m, struct firn_error *err)
@@ -173,7 +185,13 @@ static bool is_directory(const char *path)
 static int use_two(struct advice *a, struct firn_error *err)
 {
     size_t n[2];
-    int result = firn_advise_count(a->train, &n[0], err);
+    int result = firn_advise_classes(a->train, 2, err);
+    if (result == 0) {
+        result = firn_advise_classes(a->val, 1, err);
+    }
+    if (result == 0) {
+        result = firn_advise_count(a->train, &n[0], err);
+    }
     if (result == 0) {
         result = firn_advise_count(a->val, &n[1], err);
     }
@@ -196,8 +214,11 @@ static int use_one(struct advice *a, struct firn_error *err)
     a->whole = in_place(a, "frozen", ".firn");
     a->working = a->mode;
     int result = all && a->train && a->val && a->whole
-                     ? firn_advise_count(all, &n, err)
+                     ? firn_advise_classes(all, 2, err)
                      : firn_output_fail(err, FIRN_NOMEM, "out of memory");
+    if (result == 0) {
+        result = firn_advise_count(all, &n, err);
+    }
     if (result == 0) {
         result = thin_out(a, &all, "sample", n, err);
     }

@@ -35,6 +35,20 @@ try firn extract -q -m $model $small --exif apply --decode fast -o fits \
 advise nowhere
 mkdir empty
 advise empty
+# Without classes there is nothing to judge by, which is seen before the work.
+mkdir -p flat untold/train half/train half/val few/ring few/square
+cp photos/ring/*.jpg flat
+cp -r photos/ring untold/train
+cp photos/ring/*.jpg half/val
+cp -r photos/ring photos/square half/train
+cp photos/ring/ring-01.jpg few/ring
+cp photos/square/square-01.jpg few/square
+advise flat
+advise untold
+mkdir untold/val
+advise untold
+advise half
+advise few
 try firn bn advise photos
 try firn bn advise --help
 # Stopped, it says what there is to go on from. Preset sizes: it shall not be done before.
