@@ -17,3 +17,10 @@ quiet firn export -q cache -o after.npy
 quiet extract -o fresh photos
 quiet firn export -q fresh -o fresh.npy
 cmp after.npy fresh.npy && echo "the same features"
+# After a repair, what export leaves out is what ls --failed lists.
+largest=$(find fresh -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+overwrite "$largest" 30000 'damage'
+firn repair -q --yes fresh 2>../err
+firn export fresh -o part.npy 2>../err
+lost=$(firn ls --failed fresh | wc -l)
+[ "$lost" -gt 0 ] && grep -c "^firn: $lost photograph.* left out; 'firn ls --failed' lists " ../err
