@@ -15,6 +15,7 @@ wait_for is_idle
 # No heading without errors.
 firn status cache | sed -n 's/  *[0-9.]* s busy//; /since then/p; /^last errors/,$p'
 firn stop cache
+wait_for grep -q stopped log # the answer comes before the last word
 tail -n 1 log
 
 # A link in the place of the unfinished file of metrics, where others may write, is not followed.
