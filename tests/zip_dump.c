@@ -18,12 +18,10 @@ int main(int argc, char **argv)
     static uint8_t bytes[100003];
     struct firn_error err = {0};
     struct firn_output out;
-    if (argc != 2) {
+    if (argc != 2)
         return 2;
-    }
-    for (size_t i = 0; i < sizeof(bytes); i++) {
+    for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)(i * 7);
-    }
     CHECK_INT(firn_output_open(&out, argv[1], &err), 0);
     struct firn_zip zip = {.out = &out, .limit = 0};
     add(&zip, "one", bytes, sizeof(bytes));

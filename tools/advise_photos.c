@@ -47,11 +47,10 @@ static int visit_entry(const char *dir, const char *below, const char *entry, in
     char *name = path ? *below ? join(below, entry, err) : strdup(entry) : NULL;
     int result = name ? 0 : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     if (result == 0 && stat(path, &st) == 0) {
-        if (S_ISDIR(st.st_mode)) {
+        if (S_ISDIR(st.st_mode))
             result = depth < DEPTH ? walk(path, name, depth + 1, visit, user, err) : 0;
-        } else if (S_ISREG(st.st_mode)) {
+        else if (S_ISREG(st.st_mode))
             result = visit(user, path, name, err);
-        }
     }
     free(path);
     free(name);
@@ -64,13 +63,11 @@ static int walk(const char *path, const char *name, int depth, visit_fn *visit, 
 {
     struct dirent **entries;
     int n = scandir(path, &entries, no_dots, alphasort), result = 0;
-    if (n < 0) {
+    if (n < 0)
         return firn_output_fail(err, FIRN_NOINPUT, "%s: cannot read: %s", path, strerror(errno));
-    }
     for (int i = 0; i < n; i++) {
-        if (result == 0) {
+        if (result == 0)
             result = visit_entry(path, name, entries[i]->d_name, depth, visit, user, err);
-        }
         free(entries[i]);
     }
     free(entries);
@@ -82,9 +79,8 @@ int firn_advise_classes(const char *dir, int least, struct firn_error *err)
     struct dirent **entries;
     struct stat st;
     int n = scandir(dir, &entries, no_dots, NULL), classes = 0;
-    if (n < 0) {
+    if (n < 0)
         return firn_output_fail(err, FIRN_NOINPUT, "%s: cannot read: %s", dir, strerror(errno));
-    }
     for (int i = 0; i < n; i++) {
         char *path = join(dir, entries[i]->d_name, err);
         classes += path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -123,10 +119,9 @@ static int link_file(const char *to, const char *name, const char *path, struct 
         *slash = '\0';
         result = firn_scratch_mkdir(link, err);
         *slash = '/';
-        if (result == 0 && symlink(real, link) && errno != EEXIST) {
+        if (result == 0 && symlink(real, link) && errno != EEXIST)
             result = firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", link,
                                       strerror(errno));
-        }
     }
     free(real);
     free(link);
@@ -158,15 +153,13 @@ int firn_advise_split(const char *name, int percent, const char *train, const ch
 {
     struct firn_cache *cache;
     int result = firn_cache_open(&cache, name, err);
-    if (result) {
+    if (result)
         return result;
-    }
     for (size_t i = 0; i < firn_cache_count(cache) && result == 0; i++) {
         struct firn_photo photo;
         firn_cache_photo(cache, i, &photo);
-        if (photo.state != FIRN_DONE) {
+        if (photo.state != FIRN_DONE)
             continue;
-        }
         char *path = firn_photo_path(&photo);
         const char *to = firn_probe_holds_out(photo.content, percent) ? val : train;
         result = path ? link_file(to, photo.name, path, err)

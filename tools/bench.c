@@ -42,19 +42,15 @@ static int measure(struct firn_bench *b, const char *what, bool all, bool json)
     b->json = json ? &j : NULL;
     firn_json_object(&j, NULL);
     for (size_t i = 0; i < PARTS && result == 0; i++) {
-        if (!all && strcmp(what, parts[i].name) != 0) {
+        if (!all && strcmp(what, parts[i].name) != 0)
             continue;
-        }
-        if (parts[i].scratch) {
+        if (parts[i].scratch)
             b->stop = firn_stop_on_signals();
-        }
-        if (all && b->json) {
+        if (all && b->json)
             firn_json_object(b->json, parts[i].name);
-        }
         result = parts[i].run(b, &err);
-        if (all && b->json) {
+        if (all && b->json)
             firn_json_end_object(b->json);
-        }
     }
     firn_json_end_object(&j);
     if (result || !b->json) {
@@ -80,20 +76,16 @@ static int bench(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     const char *what = argc ? argv[0] : "all";
     bool all = strcmp(what, "all") == 0, known = all;
-    for (size_t i = 0; i < PARTS; i++) {
+    for (size_t i = 0; i < PARTS; i++)
         known = known || strcmp(what, parts[i].name) == 0;
-    }
-    if (!known) {
+    if (!known)
         return firn_cli_usage(verb, "'%s' is none of trunk, pixels, cache, all", what);
-    }
-    if (argc == 2 && (all || strcmp(what, "trunk") == 0)) {
+    if (argc == 2 && (all || strcmp(what, "trunk") == 0))
         return firn_cli_usage(verb, "%s takes no path", what);
-    }
     b.path = argc == 2 ? argv[1] : NULL;
     b.seconds = seconds;
     return measure(&b, what, all, json);

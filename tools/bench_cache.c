@@ -27,9 +27,8 @@ struct figures {
 static void best(double *seconds, double start)
 {
     double now = firn_bench_now() - start;
-    if (*seconds == 0 || now < *seconds) {
+    if (*seconds == 0 || now < *seconds)
         *seconds = now;
-    }
 }
 
 /** The limit: what the machine needs to bring the same bytes from the page cache. */
@@ -44,13 +43,11 @@ static void read_plainly(const char *dir)
             while (read(fd, buffer, sizeof(buffer)) > 0) {
             }
         }
-        if (fd >= 0) {
+        if (fd >= 0)
             close(fd);
-        }
     }
-    if (d) {
+    if (d)
         closedir(d);
-    }
 }
 
 /** `width`: numbers of a photograph, all its views. */
@@ -62,9 +59,8 @@ static int read_features(const struct firn_cache *cache, int width, struct firn_
     int result = features ? 0 : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     for (size_t i = 0; i < n && result == 0; i++) {
         firn_cache_photo(cache, i, &photo);
-        if (photo.state == FIRN_DONE) {
+        if (photo.state == FIRN_DONE)
             index[held++] = i;
-        }
         if (held == ROWS || (i + 1 == n && held)) {
             result = firn_cache_features(cache, index, held, features, err);
             held = 0;
@@ -87,9 +83,8 @@ static int measure_once(const char *dir, struct figures *f, struct firn_error *e
     struct firn_verify_result v;
     double start = firn_bench_now();
     int result = firn_cache_open(&cache, dir, err);
-    if (result) {
+    if (result)
         return result;
-    }
     best(&f->open, start);
     firn_cache_stat(cache, &s);
     f->photographs = s.records;
@@ -138,9 +133,8 @@ static int measure(const struct firn_bench *b, const char *dir, struct firn_erro
     double end = firn_bench_now() + b->seconds;
     for (int i = 0; i < 3 || firn_bench_now() < end; i++) {
         int result = firn_bench_go_on(b, err);
-        if (result || (result = measure_once(dir, &f, err))) {
+        if (result || (result = measure_once(dir, &f, err)))
             return result;
-        }
     }
     tell(b, &f);
     return 0;
@@ -151,9 +145,8 @@ static int make_cache(const struct firn_bench *b, const char *dir, char **cache,
                       struct firn_error *err)
 {
     char *samples = NULL;
-    if (asprintf(&samples, "%s/samples", dir) < 0 || asprintf(cache, "%s/cache", dir) < 0) {
+    if (asprintf(&samples, "%s/samples", dir) < 0 || asprintf(cache, "%s/cache", dir) < 0)
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
     int result = firn_sample_set(samples, SAMPLES);
     if (result) {
         result = firn_output_fail(err, FIRN_IO, "%s: %s", samples, strerror(-result));
@@ -170,14 +163,12 @@ static int make_cache(const struct firn_bench *b, const char *dir, char **cache,
 
 int firn_bench_cache(const struct firn_bench *b, struct firn_error *err)
 {
-    if (b->path) {
+    if (b->path)
         return measure(b, b->path, err);
-    }
     char *dir = firn_scratch_create(err), *cache = NULL;
     int result = dir ? make_cache(b, dir, &cache, err) : -(int)err->code;
-    if (result == 0) {
+    if (result == 0)
         result = measure(b, cache, err);
-    }
     free(cache);
     firn_scratch_remove(dir);
     return result;

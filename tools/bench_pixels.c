@@ -28,9 +28,8 @@ static int measure(const struct firn_bench *b, const char *path, struct measure 
     while (m->runs < 3 || firn_bench_now() < end) {
         double start = firn_bench_now();
         int result = firn_bench_go_on(b, err);
-        if (result || (result = firn_preview(path, &spec, rgb, &m->info, NULL, err))) {
+        if (result || (result = firn_preview(path, &spec, rgb, &m->info, NULL, err)))
             return result;
-        }
         double seconds = firn_bench_now() - start;
         m->best = seconds < m->best ? seconds : m->best;
         m->runs++;
@@ -63,16 +62,14 @@ static int drawn(const struct firn_bench *b, struct firn_error *err)
     struct measure m;
     char *dir = firn_scratch_create(err), *path = NULL;
     int result = dir ? 0 : -(int)err->code;
-    if (dir && asprintf(&path, "%s/sample.jpg", dir) < 0) {
+    if (dir && asprintf(&path, "%s/sample.jpg", dir) < 0)
         result = firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
     for (size_t i = 0; result == 0 && i < sizeof(sizes) / sizeof(*sizes); i++) {
         int written = firn_sample_write(path, sizes[i][0], sizes[i][1], (int)i, i);
         result = written ? firn_output_fail(err, FIRN_IO, "%s: %s", path, strerror(-written))
                          : measure(b, path, &m, err);
-        if (result == 0) {
+        if (result == 0)
             tell(b, &m);
-        }
     }
     free(path);
     firn_scratch_remove(dir);
@@ -92,9 +89,8 @@ static int collect(const char *path, const struct stat *st, int kind, struct FTW
 {
     (void)st;
     (void)where;
-    if (kind == FTW_F && found.n < MOST && (found.path[found.n] = strdup(path))) {
+    if (kind == FTW_F && found.n < MOST && (found.path[found.n] = strdup(path)))
         found.n++;
-    }
     return found.n == MOST;
 }
 
@@ -114,9 +110,8 @@ static struct mean own_mean(const struct firn_bench *b)
     for (size_t i = 0; i < found.n && !*b->stop; i++) {
         struct firn_image_info best = {.decode_ns = INT64_MAX / 2}, info;
         const char *path = found.path[i];
-        for (int run = 0; run < 3 && !firn_preview(path, &spec, rgb, &info, NULL, NULL); run++) {
+        for (int run = 0; run < 3 && !firn_preview(path, &spec, rgb, &info, NULL, NULL); run++)
             best = info.decode_ns + info.resize_ns < best.decode_ns + best.resize_ns ? info : best;
-        }
         if (!best.format) {
             free(found.path[i]);
             continue;
@@ -193,9 +188,8 @@ static int write_paths(const char *dir, struct firn_error *err)
 {
     char *path = NULL;
     FILE *file = asprintf(&path, "%s/paths", dir) < 0 ? NULL : fopen(path, "w");
-    for (size_t i = 0; file && i < found.n; i++) {
+    for (size_t i = 0; file && i < found.n; i++)
         fwrite(found.path[i], 1, strlen(found.path[i]) + 1, file);
-    }
     int result = file && fclose(file) == 0 ? 0 : firn_output_fail(err, FIRN_CANTCREATE, "%s: %s",
                                                                   dir, strerror(errno));
     free(path);
@@ -206,34 +200,29 @@ static int directory(const struct firn_bench *b, struct firn_error *err)
 {
     nftw(b->path, collect, 16, FTW_PHYS);
     const struct mean own = own_mean(b);
-    if (own.n == 0 && !*b->stop) {
+    if (own.n == 0 && !*b->stop)
         return firn_output_fail(err, FIRN_NOINPUT, "%s: no photograph decodes", b->path);
-    }
     char *dir = firn_scratch_create(err);
     int result = dir ? write_paths(dir, err) : -(int)err->code;
     if (result == 0 && (result = firn_bench_go_on(b, err)) == 0) {
         struct mean pillow;
         const bool beside = pillow_mean(dir, &pillow);
-        if (!b->json) {
+        if (!b->json)
             printf("  %zu photographs, mean of the best of three\n", own.n);
-        } else {
+        else
             firn_json_int(b->json, "photographs", (int64_t)own.n);
-        }
         tell_mean(b, "firn", &own);
-        if (beside) {
+        if (beside)
             tell_mean(b, "pillow", &pillow);
-        } else if (!b->json) {
+        else if (!b->json)
             printf("  (python3-pil is not installed: nothing to compare with)\n");
-        }
-        if (beside && !b->json) {
+        if (beside && !b->json)
             printf("  ratio    %6.2f            %6.2f            %6.2f\n",
                    pillow.decode / own.decode, pillow.resize / own.resize,
                    pillow.total / own.total);
-        }
     }
-    for (size_t i = 0; i < found.n; i++) {
+    for (size_t i = 0; i < found.n; i++)
         free(found.path[i]);
-    }
     firn_scratch_remove(dir);
     return result;
 }
@@ -246,22 +235,17 @@ static bool is_directory(const char *path)
 
 int firn_bench_pixels(const struct firn_bench *b, struct firn_error *err)
 {
-    if (!b->json) {
+    if (!b->json)
         printf("pixels: read, decode, resize to 256, crop 224; one thread\n");
-    }
-    if (is_directory(b->path)) {
+    if (is_directory(b->path))
         return directory(b, err);
-    }
-    if (b->json) {
+    if (b->json)
         firn_json_array(b->json, "runs");
-    }
     struct measure m;
     int result = b->path ? measure(b, b->path, &m, err) : drawn(b, err);
-    if (result == 0 && b->path) {
+    if (result == 0 && b->path)
         tell(b, &m);
-    }
-    if (b->json) {
+    if (b->json)
         firn_json_end_array(b->json);
-    }
     return result;
 }

@@ -103,10 +103,9 @@ int firn_bench_show_trunk(const struct firn_bench *b, struct firn_error *err)
         .model = b->model, .cpu = b->cpu, .threads = b->threads, .seconds = b->seconds};
     struct firn_bench_trunk t;
     int result = firn_bench_trunk(&t, &spec, err);
-    if (result == 0 && b->json) {
+    if (result == 0 && b->json)
         tell_json(b->json, &t);
-    } else if (result == 0) {
+    else if (result == 0)
         tell_text(&t);
-    }
     return result;
 }

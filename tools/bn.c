@@ -20,9 +20,8 @@ static void list_verbs(FILE *out)
 {
     fprintf(out, "Usage: firn bn VERB [options] ...\n"
                  "Which mean and variance the BatchNorm layers use.\n\n");
-    for (size_t i = 0; i < VERBS; i++) {
+    for (size_t i = 0; i < VERBS; i++)
         fprintf(out, "  %-8s  %s\n", short_name(verbs[i]), verbs[i]->summary);
-    }
     fprintf(out, "\n'firn bn VERB --help' shows the options of a verb.\n");
 }
 
@@ -32,15 +31,12 @@ int firn_bn_check_output(const struct firn_verb *verb, const char *output,
     struct firn_error err = {0};
     int status = firn_cli_no_stdout(verb, output);
     const char *dot = strrchr(output, '.');
-    if (dot && (strcmp(dot, ".pth") == 0 || strcmp(dot, ".pt") == 0)) {
+    if (dot && (strcmp(dot, ".pth") == 0 || strcmp(dot, ".pt") == 0))
         return firn_cli_usage(verb, "%s: only .safetensors is written, not pickles", output);
-    }
-    for (size_t i = 0; i < n && status == FIRN_CLI_GO; i++) {
+    for (size_t i = 0; i < n && status == FIRN_CLI_GO; i++)
         status = firn_cli_spare(verb, inputs[i], output);
-    }
-    if (status == FIRN_CLI_GO && firn_output_check(output, &err)) {
+    if (status == FIRN_CLI_GO && firn_output_check(output, &err))
         return firn_cli_fail(&err);
-    }
     return status;
 }
 
@@ -62,9 +58,8 @@ static int bn(const struct firn_verb *verb, int argc, char **argv)
     }
     for (size_t i = 0; i < VERBS; i++) {
         names[i] = short_name(verbs[i]);
-        if (strcmp(names[i], argv[1]) == 0) {
+        if (strcmp(names[i], argv[1]) == 0)
             return verbs[i]->run(verbs[i], argc - 1, argv + 1);
-        }
     }
     const char *nearest = firn_cli_nearest(argv[1], names);
     return nearest ? firn_cli_usage(verb, "'%s' is no verb, did you mean '%s'?", argv[1], nearest)

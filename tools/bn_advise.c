@@ -123,9 +123,8 @@ static int probe(struct advice *a, struct mode *m, const char *train, const char
                                          .stop = a->stop};
     struct firn_probe *p;
     int result = firn_probe(&p, &o, err);
-    if (result) {
+    if (result)
         return blame_photographs(a, err);
-    }
     m->accuracy = p->accuracy;
     firn_probe_free(p);
     return 0;
@@ -140,19 +139,16 @@ static int run_mode(struct advice *a, struct mode *m, struct firn_error *err)
     bool whole = m == a->mode && a->whole; /* its features are there, and the split is the same */
     int result = stats && train && val ? 0 : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     a->working = m;
-    if (result == 0 && m->estimated) {
+    if (result == 0 && m->estimated)
         result = estimate(a, m, stats, err);
-    }
     if (result == 0 && !whole) {
         result = extract(a, a->train, train, bn, &sum, err);
-        if (result == 0) {
+        if (result == 0)
             result = extract(a, a->val, val, bn, &sum, err);
-        }
         m->extract = sum.done ? sum.seconds / (double)sum.done : NAN;
     }
-    if (result == 0) {
+    if (result == 0)
         result = probe(a, m, whole ? a->whole : train, whole ? NULL : val, err);
-    }
     free(stats);
     free(train);
     free(val);
@@ -166,9 +162,8 @@ static int thin_out(struct advice *a, char **dir, const char *name, size_t n,
                     struct firn_error *err)
 {
     char *to = n > (size_t)a->sample ? in_place(a, name, "") : NULL;
-    if (n <= (size_t)a->sample) {
+    if (n <= (size_t)a->sample)
         return 0;
-    }
     int result = to ? firn_advise_sample(*dir, to, (double)a->sample / (double)n, err)
                     : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     free(*dir);
@@ -186,18 +181,14 @@ static int use_two(struct advice *a, struct firn_error *err)
 {
     size_t n[2];
     int result = firn_advise_classes(a->train, 2, err);
-    if (result == 0) {
+    if (result == 0)
         result = firn_advise_classes(a->val, 1, err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = firn_advise_count(a->train, &n[0], err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = firn_advise_count(a->val, &n[1], err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = thin_out(a, &a->train, "sample-train", n[0] + n[1], err);
-    }
     return result ? result : thin_out(a, &a->val, "sample-val", n[0] + n[1], err);
 }
 
@@ -216,28 +207,23 @@ static int use_one(struct advice *a, struct firn_error *err)
     int result = all && a->train && a->val && a->whole
                      ? firn_advise_classes(all, 2, err)
                      : firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    if (result == 0) {
+    if (result == 0)
         result = firn_advise_count(all, &n, err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = thin_out(a, &all, "sample", n, err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = extract(a, all, a->whole, "frozen", &sum, err);
-    }
     a->mode[0].extract = sum.done ? sum.seconds / (double)sum.done : NAN;
-    if (result == 0) {
+    if (result == 0)
         result = firn_advise_split(a->whole, HOLDOUT, a->train, a->val, err);
-    }
     free(all);
     return result;
 }
 
 static int choose_photographs(struct advice *a, struct firn_error *err)
 {
-    if (asprintf(&a->train, "%s/train", a->dir) < 0 || asprintf(&a->val, "%s/val", a->dir) < 0) {
+    if (asprintf(&a->train, "%s/train", a->dir) < 0 || asprintf(&a->val, "%s/val", a->dir) < 0)
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
     return is_directory(a->train) && is_directory(a->val) ? use_two(a, err) : use_one(a, err);
 }
 
@@ -257,9 +243,8 @@ static char *advise(const struct advice *a)
             snprintf(worse + n, sizeof(worse) - n, "%s%s", n ? ", " : "", m->name);
         }
         if (m->accuracy.low > frozen->accuracy.high &&
-            (!best || m->accuracy.value > best->accuracy.value)) {
+            (!best || m->accuracy.value > best->accuracy.value))
             best = m;
-        }
     }
     int n = best ? asprintf(&text, "Use %s: it is better than frozen beyond the noise%s%s.",
                             best->name, *worse ? "; worse than frozen: " : "", worse)
@@ -271,11 +256,10 @@ static char *advise(const struct advice *a)
 
 static void print_seconds(double seconds)
 {
-    if (isnan(seconds)) {
+    if (isnan(seconds))
         printf("  %12s", "-");
-    } else {
+    else
         printf("  %12.4f", seconds);
-    }
 }
 
 static void print_text(const struct advice *a, const char *sentence)
@@ -321,13 +305,11 @@ static int run_all(struct advice *a, struct firn_error *err)
 {
     int result = a->keep ? firn_scratch_mkdir(a->keep, err) : 0;
     a->place = result ? NULL : a->keep ? strdup(a->keep) : firn_scratch_create(err);
-    if (!a->place) {
+    if (!a->place)
         return result ? result : -(int)err->code;
-    }
     result = choose_photographs(a, err);
-    for (int i = 0; i < MODES && result == 0; i++) {
+    for (int i = 0; i < MODES && result == 0; i++)
         result = run_mode(a, &a->mode[i], err);
-    }
     return result;
 }
 
@@ -338,11 +320,10 @@ static int run(struct advice *a, bool json)
     firn_progress_start(&a->display, a->stop);
     int status = -run_all(a, &err);
     firn_progress_clear(&a->display);
-    if (a->keep) {
+    if (a->keep)
         free(a->place);
-    } else {
+    else
         firn_scratch_remove(a->place);
-    }
     if (status == FIRN_INTERRUPTED) {
         firn_cli_warn("stopped; %s", a->keep ? "the same command goes on from here"
                                              : "with --keep DIR the same command would go on");
@@ -386,12 +367,10 @@ static int advise_verb(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (!a.model) {
+    if (!a.model)
         return firn_cli_usage(verb, "-m MODEL is missing");
-    }
     snprintf(a.batch_name, sizeof(a.batch_name), "batch:%d", a.batch);
     const struct mode modes[MODES] = {
         {.name = "frozen"},
@@ -400,9 +379,8 @@ static int advise_verb(const struct firn_verb *verb, int argc, char **argv)
         {.name = a.batch_name},
     };
     memcpy(a.mode, modes, sizeof(modes));
-    for (int i = 0; i < MODES; i++) {
+    for (int i = 0; i < MODES; i++)
         a.mode[i].extract = a.mode[i].estimate = NAN;
-    }
     a.dir = argv[0];
     a.turn = exif == 2;
     a.fast = decode == 2;

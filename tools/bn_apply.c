@@ -15,20 +15,16 @@ static int apply(const struct firn_verb *verb, int argc, char **argv)
     };
     struct firn_error err = {0};
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (!model || !output) {
+    if (!model || !output)
         return firn_cli_usage(verb, "%s is missing", model ? "-o OUT" : "-m MODEL");
-    }
     const char *const inputs[] = {model, argv[0]};
     status = firn_bn_check_output(verb, output, inputs, 2);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (firn_bn_apply(model, argv[0], output, &err)) {
+    if (firn_bn_apply(model, argv[0], output, &err))
         return firn_cli_fail(&err);
-    }
     firn_cli_note("%s: the weights of %s with the statistics of %s", output, model, argv[0]);
     return FIRN_OK;
 }

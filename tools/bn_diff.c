@@ -22,9 +22,8 @@ static int load(struct diff *d, char **specs, struct firn_error *err)
 {
     for (int i = 0; i < 2; i++) {
         d->name[i] = specs[i];
-        if (firn_bn_open(&d->side[i], specs[i], err)) {
+        if (firn_bn_open(&d->side[i], specs[i], err))
             return firn_cli_fail(err);
-        }
     }
     d->layers = firn_bn_layers(d->side[0]);
     d->shift = calloc((size_t)d->layers, sizeof(*d->shift));
@@ -71,9 +70,8 @@ static int print_json(const struct diff *d)
         firn_json_end_object(&j);
     }
     firn_json_array(&j, "layers");
-    for (int i = 0; i < d->layers; i++) {
+    for (int i = 0; i < d->layers; i++)
         layer_json(&j, &d->shift[i]);
-    }
     firn_json_end_array(&j);
     firn_json_end_object(&j);
     return firn_cli_print_json(&j);
@@ -96,26 +94,23 @@ static void put_bar(double part, int room, enum firn_colour colour)
     static const char *const eighth[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     fputs(part * room * 8 >= 0.5 ? "  " : "", stdout);
     if (!isatty(STDOUT_FILENO)) {
-        for (int i = (int)lround(part * room); i > 0; i--) {
+        for (int i = (int)lround(part * room); i > 0; i--)
             putchar('#');
-        }
         return;
     }
     int n = (int)lround(part * room * 8);
     fputs(firn_cli_colour(stdout, colour), stdout);
-    for (int i = 0; i < n / 8; i++) {
+    for (int i = 0; i < n / 8; i++)
         fputs("█", stdout);
-    }
     fputs(eighth[n % 8], stdout);
     fputs(firn_cli_colour(stdout, FIRN_PLAIN), stdout);
 }
 
 static void put_worst(const struct firn_bn_shift *s)
 {
-    for (int i = 0; i < FIRN_BN_WORST && s->worst[i].channel >= 0; i++) {
+    for (int i = 0; i < FIRN_BN_WORST && s->worst[i].channel >= 0; i++)
         printf("    channel %-4d  shift %+8.3f  ln ratio %+8.3f  KL %8.4f\n", s->worst[i].channel,
                s->worst[i].shift, s->worst[i].log_ratio, s->worst[i].kl);
-    }
 }
 
 static void print_text(const struct diff *d)
@@ -134,9 +129,8 @@ static void print_text(const struct diff *d)
         put_bar(part, bar_room(54), s->kl > 0.5 ? FIRN_RED : s->kl > 0.1 ? FIRN_YELLOW
                                                                          : FIRN_GREEN);
         putchar('\n');
-        if (firn_cli_verbose) {
+        if (firn_cli_verbose)
             put_worst(s);
-        }
     }
     if (most == 0) {
         printf("the statistics are the same\n");
@@ -165,24 +159,19 @@ static int diff(const struct firn_verb *verb, int argc, char **argv)
     struct diff d = {0};
     struct firn_error err = {0};
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    for (int i = 0; svg && i < 2 && status == FIRN_CLI_GO; i++) {
+    for (int i = 0; svg && i < 2 && status == FIRN_CLI_GO; i++)
         status = firn_cli_spare(verb, argv[i], svg);
-    }
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     status = load(&d, argv, &err);
-    if (!status && svg && firn_bn_svg(svg, d.name, d.shift, d.layers, &err)) {
+    if (!status && svg && firn_bn_svg(svg, d.name, d.shift, d.layers, &err))
         status = firn_cli_fail(&err);
-    }
-    if (!status && json) {
+    if (!status && json)
         status = print_json(&d);
-    } else if (!status) {
+    else if (!status)
         print_text(&d);
-    }
     discard(&d);
     return status;
 }

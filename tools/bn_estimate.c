@@ -15,9 +15,8 @@ static void on_progress(void *user, const struct firn_bn_progress *p)
 {
     char line[160], clock[32];
     int n = 0;
-    if (p->passes > 1) {
+    if (p->passes > 1)
         n = snprintf(line, sizeof(line), "layer %d of %d, ", p->pass, p->passes);
-    }
     snprintf(line + n, sizeof(line) - (size_t)n, "%" PRIu64 " of %" PRIu64 " photographs, %s",
              p->photographs, p->total, firn_cli_clock(clock, p->seconds));
     firn_progress_line(user, p->seconds, line);
@@ -60,11 +59,10 @@ static void print_summary(const struct firn_bn_result *r, const char *output)
     firn_cli_note("%s: %d layers, %d channels (%d kept as they were) from %" PRIu64
                   " photographs, %" PRIu64 " failed", output, r->layers, r->channels, r->dead,
                   r->photographs, r->failed);
-    if (r->seconds > 0) {
+    if (r->seconds > 0)
         firn_cli_note("%.1f s, %.1f images/s; %s of memory", r->seconds,
                       (double)r->photographs / r->seconds,
                       firn_cli_bytes(memory, (double)r->memory));
-    }
 }
 
 static int run(struct firn_bn_options *o, bool json)
@@ -80,9 +78,8 @@ static int run(struct firn_bn_options *o, bool json)
     firn_progress_start(&display, o->stop);
     int status = -firn_bn_estimate(o, &result, &err);
     firn_progress_clear(&display);
-    if (status && status != FIRN_PARTIAL) {
+    if (status && status != FIRN_PARTIAL)
         return firn_cli_fail(&err);
-    }
     print_summary(&result, o->output);
     int printed = json ? print_json(&result, status) : 0;
     return status ? status : printed;
@@ -95,9 +92,8 @@ static int read_shard(const struct firn_verb *verb, const char *text, struct fir
     size_t n = strcspn(text, "/");
     snprintf(shard, sizeof(shard), "%.*s", (int)n, text);
     if (!text[n] || !firn_cli_whole(shard, &o->shard) ||
-        !firn_cli_whole(text + n + 1, &o->shards) || o->shard < 1 || o->shard > o->shards) {
+        !firn_cli_whole(text + n + 1, &o->shards) || o->shard < 1 || o->shard > o->shards)
         return firn_cli_usage(verb, "--shard: '%s' is not I/N with I from 1 to N", text);
-    }
     return FIRN_CLI_GO;
 }
 
@@ -107,42 +103,33 @@ static int check_method(const struct firn_verb *verb, const struct firn_bn_optio
     bool batches = o->method != FIRN_BN_SEQUENTIAL;
     bool content = o->order == FIRN_BN_ORDER_CONTENT ||
                    (!o->order && o->method == FIRN_BN_POPULATION);
-    if (o->momentum > 0 && o->method != FIRN_BN_EMA) {
+    if (o->momentum > 0 && o->method != FIRN_BN_EMA)
         return firn_cli_usage(verb, "--momentum belongs to --method ema");
-    }
-    if (!batches && (o->batch || o->order || o->seed)) {
+    if (!batches && (o->batch || o->order || o->seed))
         return firn_cli_usage(verb, "the sequential method has no batches: --batch, --order and "
                                     "--seed belong to the others");
-    }
-    if (batches && o->seed && !content) {
+    if (batches && o->seed && !content)
         return firn_cli_usage(verb, "--seed belongs to --order content");
-    }
-    if (batches && (o->memory || o->spill || o->no_spill)) {
+    if (batches && (o->memory || o->spill || o->no_spill))
         return firn_cli_usage(verb, "--memory, --spill and --no-spill belong to --method "
                                     "sequential: the others keep no activations");
-    }
-    if (o->spill && o->no_spill) {
+    if (o->spill && o->no_spill)
         return firn_cli_usage(verb, "--spill and --no-spill contradict each other");
-    }
     return FIRN_CLI_GO;
 }
 
 /** What is needed is there, and makes sense together. */
 static int check(const struct firn_verb *verb, const struct firn_bn_options *o, int argc)
 {
-    if (!o->model || !o->output) {
+    if (!o->model || !o->output)
         return firn_cli_usage(verb, "%s is missing", o->model ? "-o STATS" : "-m MODEL");
-    }
-    if (argc == 0 && !o->files_from) {
+    if (argc == 0 && !o->files_from)
         return firn_cli_usage(verb, "no photographs given");
-    }
-    if (o->zero && !o->files_from) {
+    if (o->zero && !o->files_from)
         return firn_cli_usage(verb, "-0 belongs to --files-from");
-    }
     int status = check_method(verb, o);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     const char *const inputs[] = {o->model, o->files_from};
     return firn_bn_check_output(verb, o->output, inputs, 2);
 }
@@ -198,12 +185,10 @@ static int estimate(const struct firn_verb *verb, int argc, char **argv)
     o.fast = decode == 2;
     o.seed = (uint64_t)seed;
     o.memory = (size_t)memory << 20;
-    if (status == FIRN_CLI_GO && shard) {
+    if (status == FIRN_CLI_GO && shard)
         status = read_shard(verb, shard, &o);
-    }
-    if (status == FIRN_CLI_GO) {
+    if (status == FIRN_CLI_GO)
         status = check(verb, &o, argc);
-    }
     return status == FIRN_CLI_GO ? run(&o, json) : status;
 }
 
@@ -219,19 +204,15 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
     struct firn_bn_result result = {0};
     struct firn_error err = {0};
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (!output) {
+    if (!output)
         return firn_cli_usage(verb, "-o STATS is missing");
-    }
     status = firn_bn_check_output(verb, output, (const char *const *)argv, (size_t)argc);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (firn_bn_merge((const char *const *)argv, (size_t)argc, output, &result, &err)) {
+    if (firn_bn_merge((const char *const *)argv, (size_t)argc, output, &result, &err))
         return firn_cli_fail(&err);
-    }
     print_summary(&result, output);
     return json ? print_json(&result, 0) : FIRN_OK;
 }

@@ -51,9 +51,8 @@ static void put_panel(struct firn_output *out, int panel, const struct firn_bn_s
     static const char *const colour[] = {"#4477aa", "#228833", "#aa3377"};
     double most = 0;
     int x0 = LEFT + panel * (PANEL + GAP);
-    for (int i = 0; i < layers; i++) {
+    for (int i = 0; i < layers; i++)
         most = fmax(most, fabs(pick(&shift[i], panel)));
-    }
     bool both = panel == 2;
     int zero = both ? x0 + PANEL / 2 : x0, room = both ? PANEL / 2 : PANEL;
     put(out, "<text x=\"%d\" y=\"%d\" font-weight=\"bold\">%s</text>\n", x0, TOP - 10,
@@ -75,9 +74,8 @@ int firn_bn_svg(const char *path, const char *const names[2], const struct firn_
 {
     struct firn_output out;
     int status = firn_output_open(&out, path, err);
-    if (status) {
+    if (status)
         return status;
-    }
     int width = LEFT + 3 * (PANEL + GAP), height = TOP + layers * ROW + FOOT;
     put(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
               "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n"
@@ -88,12 +86,10 @@ int firn_bn_svg(const char *path, const char *const names[2], const struct firn_
     put(&out, ", B = ");
     put_text(&out, names[1]);
     put(&out, "</text>\n");
-    for (int i = 0; i < layers; i++) {
+    for (int i = 0; i < layers; i++)
         put(&out, "<text x=\"10\" y=\"%d\">%s</text>\n", TOP + i * ROW + 13, shift[i].name);
-    }
-    for (int panel = 0; panel < 3; panel++) {
+    for (int panel = 0; panel < 3; panel++)
         put_panel(&out, panel, shift, layers);
-    }
     put(&out, "</svg>\n");
     return firn_output_commit(&out, err);
 }

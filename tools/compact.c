@@ -16,9 +16,8 @@ static void tell(const char *dir, const struct firn_upkeep *u)
            firn_cli_s(u->segments_before), firn_cli_bytes(after, (double)u->bytes), u->segments,
            u->gone, firn_cli_s(u->gone), u->rows_before - u->rows,
            firn_cli_s(u->rows_before - u->rows));
-    if (u->forgotten) {
+    if (u->forgotten)
         printf("%s: forgot %zu photograph%s\n", dir, u->forgotten, firn_cli_s(u->forgotten));
-    }
 }
 
 static int compact(const struct firn_verb *verb, int argc, char **argv)
@@ -34,22 +33,18 @@ static int compact(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     o.forget = forget.item;
     o.n_forget = forget.n;
     struct firn_upkeep u;
     struct firn_error err = {0};
-    if (firn_compact(argv[0], &o, &u, &err)) {
+    if (firn_compact(argv[0], &o, &u, &err))
         return firn_cli_fail(&err);
-    }
-    if (json) {
+    if (json)
         return firn_upkeep_json(&u);
-    }
-    if (!firn_cli_quiet) {
+    if (!firn_cli_quiet)
         tell(argv[0], &u);
-    }
     return FIRN_OK;
 }
 

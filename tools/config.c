@@ -26,9 +26,8 @@ struct reading {
 static const char *keep(struct firn_config *c, const char *value)
 {
     char **more = realloc(c->text, (c->n + 1) * sizeof(*more));
-    if (!more) {
+    if (!more)
         return NULL;
-    }
     c->text = more;
     c->text[c->n] = strdup(value);
     return c->text[c->n] ? c->text[c->n++] : NULL;
@@ -37,12 +36,10 @@ static const char *keep(struct firn_config *c, const char *value)
 static int add_directory(struct reading *r, const char *value)
 {
     struct firn_opt_list *list = &r->config->directories;
-    if (!*value) {
+    if (!*value)
         return firn_cli_usage(r->verb, "directory is empty");
-    }
-    if (list->n == FIRN_OPT_LIST_MOST) {
+    if (list->n == FIRN_OPT_LIST_MOST)
         return firn_cli_usage(r->verb, "more than %d directories", FIRN_OPT_LIST_MOST);
-    }
     list->item[list->n++] = value;
     return FIRN_CLI_GO;
 }
@@ -52,9 +49,8 @@ static int on_line(void *user, const char *section, const char *name, const char
 {
     struct reading *r = user;
     (void)section;
-    if (r->status != FIRN_CLI_GO) {
+    if (r->status != FIRN_CLI_GO)
         return 0;
-    }
     const char *text = keep(r->config, value);
     if (!text) {
         firn_cli_warn("out of memory");
@@ -75,19 +71,17 @@ static FILE *open_file(const char *path)
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     const char *reason = NULL;
-    if (fd < 0 || fstat(fd, &st) != 0) {
+    if (fd < 0 || fstat(fd, &st) != 0)
         reason = strerror(errno);
-    } else if (!S_ISREG(st.st_mode)) {
+    else if (!S_ISREG(st.st_mode))
         reason = "is not a regular file";
-    } else if (st.st_size > MOST) {
+    else if (st.st_size > MOST)
         reason = "is longer than 1 MB";
-    }
     FILE *file = reason ? NULL : fdopen(fd, "r");
     if (!file) {
         firn_cli_warn("%s: cannot be read: %s", path, reason ? reason : strerror(errno));
-        if (fd >= 0) {
+        if (fd >= 0)
             close(fd);
-        }
     }
     return file;
 }
@@ -105,9 +99,8 @@ struct lines {
 static char *next_line(char *line, int room, void *stream)
 {
     struct lines *lines = stream;
-    if (lines->wrong || !fgets(line, room, lines->file)) {
+    if (lines->wrong || !fgets(line, room, lines->file))
         return NULL;
-    }
     lines->n++;
     size_t blanks = strspn(line, " \t");
     memmove(line, line + blanks, strlen(line + blanks) + 1);
@@ -115,9 +108,8 @@ static char *next_line(char *line, int room, void *stream)
         lines->wrong = "there are no sections; one option a line is wanted";
     } else if (blanks + strlen(line) + 1 == (size_t)room && !strchr(line, '\n')) {
         int next = getc(lines->file);
-        if (next != EOF && next != '\n') {
+        if (next != EOF && next != '\n')
             lines->wrong = "is too long; a link gives a directory a shorter name";
-        }
     }
     return lines->wrong ? NULL : line;
 }
@@ -145,9 +137,8 @@ int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, 
                      struct firn_config *config)
 {
     struct lines lines = {.file = open_file(path)};
-    if (!lines.file) {
+    if (!lines.file)
         return FIRN_NOINPUT;
-    }
     int status = read_lines(verb, opts, path, &lines, config);
     fclose(lines.file);
     return status;
@@ -168,9 +159,8 @@ int firn_config_read(const struct firn_verb *verb, const struct firn_opt *opts, 
 
 void firn_config_clear(struct firn_config *config)
 {
-    for (size_t i = 0; i < config->n; i++) {
+    for (size_t i = 0; i < config->n; i++)
         free(config->text[i]);
-    }
     free(config->text);
     *config = (struct firn_config){0};
 }

@@ -22,9 +22,8 @@
 static uint64_t hash_of(const char *text)
 {
     uint64_t h = 0xcbf29ce484222325; /* FNV-1a: only a name */
-    for (; *text; text++) {
+    for (; *text; text++)
         h = (h ^ (uint8_t)*text) * 0x100000001b3;
-    }
     return h;
 }
 
@@ -65,9 +64,8 @@ static bool directory(char dir[PATH_MAX], const char *cache, int i)
         n = n > 0 && belongs_to(dir, owner.st_uid) ? n : 0;
         break;
     }
-    if (n <= 0 || n >= PATH_MAX) {
+    if (n <= 0 || n >= PATH_MAX)
         dir[0] = '\0';
-    }
     return n >= 0;
 }
 
@@ -75,12 +73,10 @@ static bool directory(char dir[PATH_MAX], const char *cache, int i)
 static bool address_of(struct sockaddr_un *address, const char *cache, int i)
 {
     char dir[PATH_MAX], real[PATH_MAX];
-    if (!directory(dir, cache, i)) {
+    if (!directory(dir, cache, i))
         return false;
-    }
-    if (!realpath(cache, real)) {
+    if (!realpath(cache, real))
         snprintf(real, sizeof(real), "%s", cache);
-    }
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     int n = snprintf(address->sun_path, sizeof(address->sun_path), "%.*s/%016llx.sock",
                      (int)sizeof(address->sun_path), dir, (unsigned long long)hash_of(real));
@@ -102,9 +98,8 @@ static bool prepare_directory(const struct sockaddr_un *address)
 static int listen_at(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     unlink(address->sun_path); /* we hold the cache's lock: nobody else lives there */
     mode_t old = umask(0177);
     int bound = bind(fd, (const struct sockaddr *)address, sizeof(*address));
@@ -120,19 +115,15 @@ int firn_control_open(struct firn_control *c, const char *cache, struct firn_err
 {
     int error = ENOENT;
     c->fd = -1;
-    for (int i = 0; i < FIRN_CLIENTS; i++) {
+    for (int i = 0; i < FIRN_CLIENTS; i++)
         c->client[i].fd = -1;
-    }
     for (int i = 0; i < OWN_DIRECTORIES && address_of(&c->address, cache, i); i++) {
-        if (!c->address.sun_path[0]) {
+        if (!c->address.sun_path[0])
             continue;
-        }
-        if (prepare_directory(&c->address)) {
+        if (prepare_directory(&c->address))
             c->fd = listen_at(&c->address);
-        }
-        if (c->fd >= 0) {
+        if (c->fd >= 0)
             return 0;
-        }
         error = errno;
     }
     c->address.sun_path[0] = '\0';
@@ -141,17 +132,15 @@ int firn_control_open(struct firn_control *c, const char *cache, struct firn_err
 
 static void drop(struct firn_client *client)
 {
-    if (client->fd >= 0) {
+    if (client->fd >= 0)
         close(client->fd);
-    }
     *client = (struct firn_client){.fd = -1};
 }
 
 void firn_control_close(struct firn_control *c)
 {
-    for (int i = 0; i < FIRN_CLIENTS; i++) {
+    for (int i = 0; i < FIRN_CLIENTS; i++)
         drop(&c->client[i]);
-    }
     if (c->fd >= 0) {
         close(c->fd);
         unlink(c->address.sun_path);
@@ -166,9 +155,8 @@ int firn_control_poll(const struct firn_control *c, struct pollfd *fds)
         fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
     }
     for (int i = 0; i < FIRN_CLIENTS; i++) {
-        if (c->client[i].fd >= 0) {
+        if (c->client[i].fd >= 0)
             fds[n++] = (struct pollfd){.fd = c->client[i].fd, .events = POLLIN};
-        }
     }
     return n;
 }
@@ -189,9 +177,8 @@ static void give_answer(struct firn_control *c, struct firn_client *client, cons
     }
     bool sent = send_text(client->fd, text ? text : "{\"error\":\"no such request\"}\n");
     free(text);
-    if (!sent || !more || !client->following) {
+    if (!sent || !more || !client->following)
         drop(client);
-    }
 }
 
 /**
@@ -209,9 +196,8 @@ static void read_request(struct firn_control *c, struct firn_client *client)
     client->following = used > 0;
     int closed = 0;
     sscanf(rest + used, "} %n", &closed);
-    if (!end || !closed || rest[used + closed]) {
+    if (!end || !closed || rest[used + closed])
         strcpy(request, "?");
-    }
     snprintf(client->line, sizeof(client->line), "%s", request); /* for those who follow */
     client->n = 0;
     give_answer(c, client, request);
@@ -221,9 +207,8 @@ static void hear(struct firn_control *c, struct firn_client *client)
 {
     ssize_t n = recv(client->fd, client->line + client->n, sizeof(client->line) - 1 - client->n,
                      MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    }
     if (n <= 0 || client->following) { /* gone, or says more than it may */
         drop(client);
         return;
@@ -258,17 +243,14 @@ static bool is_idle(const struct firn_client *client)
 static int find_place(struct firn_control *c)
 {
     int i = 0;
-    while (i < FIRN_CLIENTS && c->client[i].fd >= 0) {
+    while (i < FIRN_CLIENTS && c->client[i].fd >= 0)
         i++;
-    }
-    if (i < FIRN_CLIENTS) {
+    if (i < FIRN_CLIENTS)
         return i;
-    }
     for (i = 0; i < FIRN_CLIENTS && !is_idle(&c->client[i]); i++) {
     }
-    if (i < FIRN_CLIENTS) {
+    if (i < FIRN_CLIENTS)
         drop(&c->client[i]);
-    }
     return i;
 }
 
@@ -277,33 +259,29 @@ static void greet(struct firn_control *c)
     int fd;
     while ((fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
         int i = may_talk(fd) ? find_place(c) : FIRN_CLIENTS;
-        if (i == FIRN_CLIENTS) {
+        if (i == FIRN_CLIENTS)
             close(fd);
-        } else {
+        else
             c->client[i] = (struct firn_client){.fd = fd};
-        }
     }
     c->deaf = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 }
 
 void firn_control_serve(struct firn_control *c)
 {
-    if (c->fd >= 0) {
+    if (c->fd >= 0)
         greet(c);
-    }
     for (int i = 0; i < FIRN_CLIENTS; i++) {
-        if (c->client[i].fd >= 0) {
+        if (c->client[i].fd >= 0)
             hear(c, &c->client[i]);
-        }
     }
 }
 
 bool firn_control_followed(const struct firn_control *c)
 {
     for (int i = 0; i < FIRN_CLIENTS; i++) {
-        if (c->client[i].fd >= 0 && c->client[i].following) {
+        if (c->client[i].fd >= 0 && c->client[i].following)
             return true;
-        }
     }
     return false;
 }
@@ -311,9 +289,8 @@ bool firn_control_followed(const struct firn_control *c)
 void firn_control_follow(struct firn_control *c)
 {
     for (int i = 0; i < FIRN_CLIENTS; i++) {
-        if (c->client[i].fd >= 0 && c->client[i].following) {
+        if (c->client[i].fd >= 0 && c->client[i].following)
             give_answer(c, &c->client[i], c->client[i].line);
-        }
     }
 }
 
@@ -335,9 +312,8 @@ static bool is_free(const char *cache)
     char path[PATH_MAX];
     int fd = snprintf(path, sizeof(path), "%s/LOCK", cache) < PATH_MAX
                  ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0) {
+    if (fd < 0)
         return errno != EACCES;
-    }
     bool free = fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
     close(fd);
     return free;
@@ -347,14 +323,12 @@ int firn_control_connect(const char *cache, struct firn_error *err)
 {
     struct sockaddr_un address;
     int error = ENOENT;
-    if (access(cache, F_OK) != 0) {
+    if (access(cache, F_OK) != 0)
         return firn_output_fail(err, FIRN_NOINPUT, "%s: %s", cache, strerror(errno));
-    }
     for (int i = 0; address_of(&address, cache, i); i++) {
         int fd = address.sun_path[0] ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
-        if (fd < 0) {
+        if (fd < 0)
             continue;
-        }
         if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
             const struct timeval patience = {.tv_sec = PATIENCE_S};
             setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -364,9 +338,8 @@ int firn_control_connect(const char *cache, struct firn_error *err)
         error = errno == ENOENT ? error : errno;
         close(fd);
     }
-    if ((error == EACCES || error == EPERM) && !is_free(cache)) {
+    if ((error == EACCES || error == EPERM) && !is_free(cache))
         return firn_output_fail(err, FIRN_NOINPUT, "%s: its daemon belongs to another user", cache);
-    }
     return firn_output_fail(err, FIRN_NOINPUT, "%s: no daemon is at work on it; start one with "
                                                "firn watch", cache);
 }

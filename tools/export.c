@@ -32,9 +32,8 @@ static firn_export_fn *format_of(const char *path)
 {
     for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
         size_t n = strlen(path), m = strlen(formats[i].ending);
-        if (n > m && strcmp(path + n - m, formats[i].ending) == 0) {
+        if (n > m && strcmp(path + n - m, formats[i].ending) == 0)
             return formats[i].write;
-        }
     }
     return NULL;
 }
@@ -44,18 +43,16 @@ static int choose_view(const char *text, const struct firn_cache_stat *stat, int
                        struct firn_error *err)
 {
     *view = -1;
-    if (!text) {
+    if (!text)
         return 0;
-    }
     if (strcmp(text, "center") == 0) {
         *view = stat->center;
         return stat->center >= 0 ? 0 : firn_output_fail(err, FIRN_USAGE, "none of the random "
                                                         "views is the centre crop");
     }
-    if (!firn_cli_whole(text, view) || *view >= stat->views) {
+    if (!firn_cli_whole(text, view) || *view >= stat->views)
         return firn_output_fail(err, FIRN_USAGE, "--view %s: the views of this cache are 0 to %d",
                                 text, stat->views - 1);
-    }
     return 0;
 }
 
@@ -65,15 +62,12 @@ static int takes(const struct firn_export *e, const struct firn_select *select, 
 {
     struct firn_photo photo;
     firn_cache_photo(e->cache, i, &photo);
-    if (photo.state != FIRN_DONE && firn_cache_state(e->cache, i) == FIRN_DONE) {
+    if (photo.state != FIRN_DONE && firn_cache_state(e->cache, i) == FIRN_DONE)
         return firn_output_fail(err, FIRN_DATA, "nothing is exported: %s", photo.reason);
-    }
-    if (!firn_select_takes(select, &photo)) {
+    if (!firn_select_takes(select, &photo))
         return 0;
-    }
-    if (photo.state == FIRN_DONE) {
+    if (photo.state == FIRN_DONE)
         return 1;
-    }
     int result = firn_cache_feature_of(e->cache, photo.content, feature, err);
     return result == 0 ? 1 : result == -FIRN_NOINPUT ? 0 : result;
 }
@@ -90,9 +84,8 @@ static int choose(struct firn_export *e, const struct firn_select *select, struc
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < all && result >= 0; i++) {
-        if (i % FIRN_EXPORT_REMEMBERED == 0) {
+        if (i % FIRN_EXPORT_REMEMBERED == 0)
             firn_cache_forget(e->cache);
-        }
         result = takes(e, select, i, feature, err);
         if (result > 0) {
             e->chosen[i / 8] |= (uint8_t)(1u << i % 8);
@@ -113,17 +106,14 @@ static int prepare(struct firn_export *e, const struct request *request, struct 
     e->views = s.views;
     e->classes = s.classes;
     int result = choose_view(request->view, &s, &e->view, err);
-    if (result == 0) {
+    if (result == 0)
         result = choose(e, &request->select, err);
-    }
-    if (result) {
+    if (result)
         return result;
-    }
-    if (e->n == 0 && request->select.given.n > 0) {
+    if (e->n == 0 && request->select.given.n > 0)
         return firn_output_fail(err, FIRN_NOINPUT, "no photograph that has a feature is so; firn "
                                                    "ls shows label and path, with -a also what is "
                                                    "gone");
-    }
     firn_fingerprint_json(&j, NULL, firn_cache_fingerprint(e->cache));
     e->fingerprint = j.text;
     return j.failed ? firn_output_fail(err, FIRN_NOMEM, "out of memory") : 0;
@@ -133,9 +123,8 @@ static int write_file(const struct firn_export *e, const char *path, struct firn
 {
     struct firn_output out;
     int result = firn_output_open(&out, path, err);
-    if (result) {
+    if (result)
         return result;
-    }
     result = format_of(path)(e, &out, err);
     if (result) {
         firn_output_discard(&out);
@@ -156,17 +145,15 @@ static int export_cache(struct firn_cache *cache, const struct request *request)
         return FIRN_DATA;
     }
     int result = prepare(&e, request, &err);
-    if (result == 0) {
+    if (result == 0)
         result = write_file(&e, request->path, &err);
-    }
     if (result == 0) {
         size_t without = s.skipped + s.corrupt;
         firn_cli_note("%s: %zu feature%s of %d numbers", request->path, e.n, firn_cli_s(e.n),
                       e.dim);
-        if (without) {
+        if (without)
             firn_cli_note("%zu photograph%s without feature left out; 'firn ls --failed' lists %s",
                           without, firn_cli_s(without), without == 1 ? "it" : "them");
-        }
     }
     free(e.chosen);
     free(e.fingerprint);
@@ -185,25 +172,20 @@ static int export_verb(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (!request.path) {
+    if (!request.path)
         return firn_cli_usage(verb, "-o OUT is missing");
-    }
-    if (!format_of(request.path)) {
+    if (!format_of(request.path))
         return firn_cli_usage(verb, "'%s' ends in none of .npz .npy .safetensors .csv .h5 .hdf5",
                               request.path);
-    }
     status = firn_select_check(verb, &request.select);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     struct firn_cache *cache;
     status = firn_open_cache(&cache, argv[0]);
-    if (status) {
+    if (status)
         return status;
-    }
     status = export_cache(cache, &request);
     firn_cache_close(cache);
     return status;

@@ -26,9 +26,8 @@ static void put_quoted(struct firn_output *out, const char *text)
     put(out, "\"");
     for (; *text; text++) {
         firn_output_write(out, text, 1);
-        if (*text == '"') {
+        if (*text == '"')
             put(out, "\"");
-        }
     }
     put(out, "\"");
 }
@@ -71,8 +70,7 @@ int firn_export_csv(const struct firn_export *e, struct firn_output *out, struct
     }
     put(out, "\n");
     int result = firn_export_rows(e, put_rows, &sink, err);
-    if (result == 0 && sink.no_memory) {
+    if (result == 0 && sink.no_memory)
         result = firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
     return result;
 }

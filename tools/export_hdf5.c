@@ -32,10 +32,9 @@ int firn_export_hdf5(const struct firn_export *e, struct firn_output *out, struc
 {
     void *module = load();
     firn_export_fn *write = module ? (firn_export_fn *)dlsym(module, "firn_hdf5_write") : NULL;
-    if (!write) {
+    if (!write)
         return firn_output_fail(err, FIRN_CONFIG, "%s: what writes HDF5 cannot be loaded: %s",
                                 out->path, dlerror());
-    }
     return write(e, out, err);
 }
 

@@ -29,21 +29,18 @@ static int put_paths(const struct firn_export *e, struct sink *s, const char *sh
 {
     size_t width = 1; /* as numpy does for empty strings */
     for (int writing = 0; writing < 2; writing++) {
-        if (writing) {
+        if (writing)
             firn_npy_begin_texts(&s->zip, "paths.npy", shape, e->n, width);
-        }
         struct firn_export_walk walk = {.e = e};
         while (firn_export_next(&walk)) {
             char *path = firn_photo_path(&walk.photo);
-            if (!path) {
+            if (!path)
                 return -1;
-            }
             size_t points = firn_npy_points(path);
-            if (writing) {
+            if (writing)
                 firn_npy_put_text(&s->zip, path, width);
-            } else if (points > width) {
+            else if (points > width)
                 width = points;
-            }
             free(path);
         }
     }
@@ -61,9 +58,8 @@ static void put_classes(const struct firn_export *e, struct sink *s)
     }
     snprintf(shape, sizeof(shape), "(%zu,)", e->classes);
     firn_npy_begin_texts(&s->zip, "classes.npy", shape, e->classes, width);
-    for (size_t i = 0; i < e->classes; i++) {
+    for (size_t i = 0; i < e->classes; i++)
         firn_npy_put_text(&s->zip, firn_cache_class(e->cache, i), width);
-    }
     firn_zip_finish(&s->zip);
 }
 
@@ -76,9 +72,8 @@ int firn_export_npz(const struct firn_export *e, struct firn_output *out, struct
     firn_npy_begin(&s.zip, "features.npy", "<f4", shape,
                    (uint64_t)e->n * (uint64_t)e->dim * sizeof(float));
     int result = firn_export_rows(e, put_rows, &s, err);
-    if (result) {
+    if (result)
         return result;
-    }
     firn_zip_finish(&s.zip);
     firn_npy_begin(&s.zip, "labels.npy", "<i8", rows, (uint64_t)e->n * sizeof(int64_t));
     firn_export_labels(e, put_numbers, &s);
@@ -88,9 +83,8 @@ int firn_export_npz(const struct firn_export *e, struct firn_output *out, struct
         firn_export_views(e, put_numbers, &s);
         firn_zip_finish(&s.zip);
     }
-    if (put_paths(e, &s, rows)) {
+    if (put_paths(e, &s, rows))
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
     put_classes(e, &s);
     size_t width = firn_npy_points(e->fingerprint);
     firn_npy_begin_texts(&s.zip, "fingerprint.npy", "()", 1, width);

@@ -21,15 +21,12 @@ bool firn_export_next(struct firn_export_walk *w)
         return true;
     }
     size_t i = w->next;
-    while (i < n && !is_chosen(e, i)) {
+    while (i < n && !is_chosen(e, i))
         i++;
-    }
-    if (i == n) {
+    if (i == n)
         return false;
-    }
-    if (w->next == 0 || i / FIRN_EXPORT_REMEMBERED != (w->next - 1) / FIRN_EXPORT_REMEMBERED) {
+    if (w->next == 0 || i / FIRN_EXPORT_REMEMBERED != (w->next - 1) / FIRN_EXPORT_REMEMBERED)
         firn_cache_forget(e->cache);
-    }
     firn_cache_photo(e->cache, i, &w->photo);
     w->view = e->view < 0 ? 0 : e->view;
     w->next = i + 1;
@@ -44,9 +41,8 @@ static int fetch(const struct firn_export *e, const size_t *photo, size_t n, flo
     int result = 0;
     for (size_t i = 0, run; i < n && result == 0; i += run) {
         struct firn_photo gone;
-        for (run = 0; i + run < n && firn_cache_state(e->cache, photo[i + run]) == FIRN_DONE;) {
+        for (run = 0; i + run < n && firn_cache_state(e->cache, photo[i + run]) == FIRN_DONE;)
             run++;
-        }
         if (run > 0) {
             result = firn_cache_features(e->cache, photo + i, run, features + i * width, err);
             continue;
@@ -62,10 +58,9 @@ static int fetch(const struct firn_export *e, const size_t *photo, size_t n, flo
 static void keep_view(const struct firn_export *e, float *features, size_t n)
 {
     const size_t dim = (size_t)e->dim;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         memmove(features + i * dim,
                 features + (i * (size_t)e->views + (size_t)e->view) * dim, dim * sizeof(*features));
-    }
 }
 
 int firn_export_rows(const struct firn_export *e, firn_export_rows_fn *put, void *user,
@@ -81,19 +76,15 @@ int firn_export_rows(const struct firn_export *e, firn_export_rows_fn *put, void
             stretch = i / FIRN_EXPORT_REMEMBERED;
             firn_cache_forget(e->cache);
         }
-        if (is_chosen(e, i)) {
+        if (is_chosen(e, i))
             photo[n++] = i;
-        }
-        if (n == 0 || (n < most && i + 1 < all)) {
+        if (n == 0 || (n < most && i + 1 < all))
             continue;
-        }
         result = fetch(e, photo, n, features, err);
-        if (result == 0 && e->view >= 0) {
+        if (result == 0 && e->view >= 0)
             keep_view(e, features, n);
-        }
-        if (result == 0) {
+        if (result == 0)
             put(user, features, e->view < 0 ? n * views : n);
-        }
         n = 0;
     }
     free(features);

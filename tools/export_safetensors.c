@@ -30,9 +30,8 @@ static void metadata(struct firn_json *j, const struct firn_export *e)
 {
     struct firn_json classes = {0};
     firn_json_array(&classes, NULL);
-    for (size_t i = 0; i < e->classes; i++) {
+    for (size_t i = 0; i < e->classes; i++)
         firn_json_string(&classes, NULL, firn_cache_class(e->cache, i));
-    }
     firn_json_end_array(&classes);
     firn_json_object(j, "__metadata__");
     firn_json_string(j, "firn", FIRN_VERSION);
@@ -61,12 +60,10 @@ int firn_export_safetensors(const struct firn_export *e, struct firn_output *out
     firn_safetensors_tensor(&j, "features", "F32", e->n, e->dim, numbers, numbers + features);
     firn_json_end_object(&j);
     int result = firn_safetensors_begin(out, &j, err);
-    if (result) {
+    if (result)
         return result;
-    }
     firn_export_labels(e, put_numbers, &sink);
-    if (e->views > 1) {
+    if (e->views > 1)
         firn_export_views(e, put_numbers, &sink);
-    }
     return firn_export_rows(e, put_rows, &sink, err);
 }

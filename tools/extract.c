@@ -29,17 +29,15 @@ static int run(const struct firn_extract_options *options, struct firn_display *
     firn_progress_start(display, options->stop);
     int status = -firn_extract(options, &result, &err);
     firn_progress_clear(display);
-    if (status && status != FIRN_PARTIAL && status != FIRN_INTERRUPTED) {
+    if (status && status != FIRN_PARTIAL && status != FIRN_INTERRUPTED)
         return firn_cli_fail(&err);
-    }
     if (status != FIRN_INTERRUPTED || result.seconds > 0) { /* else it had not begun */
         firn_progress_summary(&result);
     }
-    if (status == FIRN_INTERRUPTED) {
+    if (status == FIRN_INTERRUPTED)
         firn_cli_note("stopped; the same command goes on from here");
-    } else if (status == FIRN_PARTIAL) {
+    else if (status == FIRN_PARTIAL)
         firn_cli_note("'firn ls --failed %s' lists what failed", options->cache);
-    }
     int printed = json ? firn_progress_json(&result, status) : 0;
     return status ? status : printed;
 }
@@ -62,15 +60,12 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
     };
     firn_extract_table(&args, own);
     int status = firn_extract_parse(verb, &args, argc, argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (o->n_paths == 0 && !o->files_from) {
+    if (o->n_paths == 0 && !o->files_from)
         return firn_cli_usage(verb, "no photographs given");
-    }
-    if (o->zero && !o->files_from) {
+    if (o->zero && !o->files_from)
         return firn_cli_usage(verb, "-0 belongs to --files-from");
-    }
     o->stop = firn_stop_on_signals();
     return run(o, &display, json);
 }

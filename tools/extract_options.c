@@ -44,9 +44,8 @@ void firn_extract_table(struct firn_extract_args *args, const struct firn_opt *o
     };
     size_t n = sizeof(common) / sizeof(*common), limit = FIRN_EXTRACT_OPTS - 1;
     memcpy(args->table, common, sizeof(common));
-    for (; own && own->kind && n < limit; own++) {
+    for (; own && own->kind && n < limit; own++)
         args->table[n++] = *own;
-    }
     args->table[n] = (struct firn_opt){0};
 }
 
@@ -65,16 +64,13 @@ int firn_extract_parse(const struct firn_verb *verb, struct firn_extract_args *a
 {
     struct firn_extract_options *o = &args->options;
     int status = firn_cli_parse(verb, args->table, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (!o->model || !o->cache) {
+    if (!o->model || !o->cache)
         return firn_cli_usage(verb, "%s is missing", o->model ? "-o CACHE" : "-m MODEL");
-    }
     status = firn_cli_no_stdout(verb, o->cache);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     o->paths = (const char *const *)argv;
     o->n_paths = (size_t)argc;
     firn_extract_complete(args);

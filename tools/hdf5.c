@@ -86,12 +86,10 @@ static herr_t disk_read(H5FD_t *file, H5FD_mem_t type, hid_t how, haddr_t at, si
     memset(p, 0, n);
     while (n > 0 && !out->failure) {
         ssize_t got = pread(fileno(out->file), p, n, (off_t)at);
-        if (got == 0) {
+        if (got == 0)
             break;
-        }
-        if (got < 0 && errno != EINTR) {
+        if (got < 0 && errno != EINTR)
             out->failure = errno;
-        }
         p += got > 0 ? got : 0;
         at += got > 0 ? (haddr_t)got : 0;
         n -= got > 0 ? (size_t)got : 0;
@@ -112,9 +110,8 @@ static herr_t disk_truncate(H5FD_t *file, hid_t how, hbool_t closing)
 {
     struct disk *d = (struct disk *)file;
     (void)how, (void)closing;
-    if (!d->out->failure && ftruncate(fileno(d->out->file), (off_t)d->end)) {
+    if (!d->out->failure && ftruncate(fileno(d->out->file), (off_t)d->end))
         d->out->failure = errno;
-    }
     return 0;
 }
 
@@ -139,9 +136,8 @@ static const H5FD_class_t driver = {
 static hid_t create(struct firn_output *out)
 {
     hid_t id = H5FDregister(&driver), access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
-    if (id >= 0 && H5Pset_driver(access, id, &out) >= 0) {
+    if (id >= 0 && H5Pset_driver(access, id, &out) >= 0)
         file = H5Fcreate(out->path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    }
     H5Pclose(access);
     H5FDunregister(id);
     return file;
@@ -168,9 +164,8 @@ static void begin(struct column *c, hid_t file, const char *name, hid_t type, si
     hsize_t chunk[2] = {row < CHUNK ? CHUNK / row : 1, (hsize_t)width};
     hid_t how = H5Pcreate(H5P_DATASET_CREATE);
     *c = (struct column){.type = type, .rank = width ? 2 : 1, .width = size[1]};
-    if (n < chunk[0]) {
+    if (n < chunk[0])
         chunk[0] = n ? n : 1;
-    }
     hid_t space = H5Screate_simple(c->rank, size, most);
     c->failed = H5Pset_chunk(how, c->rank, chunk) < 0 ||
                 H5Pset_obj_track_times(how, false) < 0; /* the same export is the same bytes */
@@ -183,9 +178,8 @@ static void begin(struct column *c, hid_t file, const char *name, hid_t type, si
 static void append(struct column *c, const void *values, size_t n)
 {
     hsize_t start[2] = {c->at, 0}, count[2] = {n, c->width};
-    if (c->failed || n == 0) {
+    if (c->failed || n == 0)
         return;
-    }
     hid_t there = H5Dget_space(c->set), here = H5Screate_simple(c->rank, count, NULL);
     c->failed = H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
                 H5Dwrite(c->set, c->type, here, there, H5P_DEFAULT, values) < 0;
@@ -241,9 +235,8 @@ static int put_paths(const struct firn_export *e, hid_t file, hid_t type)
             c.failed = c.failed || !path[n++];
         }
         append(&c, path, n);
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0; k < n; k++)
             free(path[k]);
-        }
     }
     return end(&c);
 }
@@ -286,24 +279,20 @@ static int put_all(const struct firn_export *e, hid_t file, struct firn_error *e
     struct column c;
     begin(&c, file, "features", H5T_IEEE_F32LE, e->n, e->dim);
     int result = firn_export_rows(e, put_rows, &c, err);
-    if (end(&c) && result == 0) {
+    if (end(&c) && result == 0)
         result = -1;
-    }
-    if (result == 0) {
+    if (result == 0)
         result = put_numbers_of(e, file, "labels", firn_export_labels);
-    }
-    if (result == 0 && e->views > 1) {
+    if (result == 0 && e->views > 1)
         result = put_numbers_of(e, file, "views", firn_export_views);
-    }
     return result ? result : put_names(e, file);
 }
 
 /** The first that went wrong, which the others follow from. */
 static herr_t take_reason(unsigned n, const H5E_error2_t *error, void *text)
 {
-    if (n == 0) {
+    if (n == 0)
         snprintf(text, REASON, "%s", error->desc ? error->desc : "");
-    }
     return 0;
 }
 
@@ -319,13 +308,11 @@ int firn_hdf5_write(const struct firn_export *e, struct firn_output *out, struct
     H5Eset_auto2(H5E_DEFAULT, on_error, reason);
     hid_t file = create(out);
     int result = file < 0 ? -1 : put_all(e, file, err);
-    if (file >= 0 && H5Fclose(file) < 0 && result == 0) {
+    if (file >= 0 && H5Fclose(file) < 0 && result == 0)
         result = -1;
-    }
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (result == -1 && out->failure == 0) {
+    if (result == -1 && out->failure == 0)
         return firn_output_fail(err, FIRN_NOMEM, "%s: libhdf5 cannot go on: %s", out->path,
                                 *reason ? reason : "out of memory");
-    }
     return result == -1 ? 0 : result;
 }

@@ -81,9 +81,8 @@ static void make_zigzag(uint8_t zigzag[64])
     for (int sum = 0; sum < 15; sum++) {
         for (int i = 0; i <= sum; i++) {
             int y = sum % 2 ? i : sum - i, x = sum - y;
-            if (x < 8 && y < 8) {
+            if (x < 8 && y < 8)
                 zigzag[k++] = (uint8_t)(y * 8 + x);
-            }
         }
     }
 }
@@ -93,9 +92,8 @@ static void make_codes(const struct huffman_spec *spec, struct code codes[256])
     const uint8_t *symbol = spec->symbols;
     unsigned code = 0;
     for (int length = 1; length <= 16; length++, code <<= 1) {
-        for (int i = 0; i < spec->counts[length - 1]; i++) {
+        for (int i = 0; i < spec->counts[length - 1]; i++)
             codes[*symbol++] = (struct code){(uint16_t)code++, (uint8_t)length};
-        }
     }
 }
 
@@ -108,9 +106,8 @@ static void make_tables(struct encoder *e, int quality)
             e->quant[t][i] = (uint8_t)(q < 1 ? 1 : q > 255 ? 255 : q);
         }
     }
-    for (int t = 0; t < 4; t++) {
+    for (int t = 0; t < 4; t++)
         make_codes(&specs[t], e->codes[t]);
-    }
     for (int u = 0; u < 8; u++) {
         for (int x = 0; x < 8; x++) {
             double c = cos((2 * x + 1) * u * 3.14159265358979323846 / 16) / 2;
@@ -138,9 +135,8 @@ static void put_headers(const struct encoder *e)
         put16(e->out, 0xFFDB);
         put16(e->out, 67);
         putc(t, e->out);
-        for (int k = 0; k < 64; k++) {
+        for (int k = 0; k < 64; k++)
             putc(e->quant[t][e->zigzag[k]], e->out);
-        }
     }
     put16(e->out, 0xFFC0);
     put16(e->out, 17);
@@ -150,9 +146,8 @@ static void put_headers(const struct encoder *e)
     fwrite(components, 1, sizeof(components), e->out);
     for (int t = 0; t < 4; t++) {
         int n = 0;
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < 16; i++)
             n += specs[t].counts[i];
-        }
         put16(e->out, 0xFFC4);
         put16(e->out, 19 + n);
         putc(table_class[t], e->out);
@@ -180,14 +175,12 @@ static void put_bits(struct encoder *e, unsigned bits, int length)
 static void put_value(struct encoder *e, int table, int run, int value)
 {
     int length = 0;
-    for (int rest = value < 0 ? -value : value; rest; rest >>= 1) {
+    for (int rest = value < 0 ? -value : value; rest; rest >>= 1)
         length++;
-    }
     const struct code *code = &e->codes[table][run << 4 | length];
     put_bits(e, code->bits, code->length);
-    if (length) {
+    if (length)
         put_bits(e, (unsigned)(value < 0 ? value - 1 : value), length);
-    }
 }
 
 static void forward_dct(const struct encoder *e, const float in[64], float out[64])
@@ -196,18 +189,16 @@ static void forward_dct(const struct encoder *e, const float in[64], float out[6
     for (int y = 0; y < 8; y++) {
         for (int u = 0; u < 8; u++) {
             float sum = 0;
-            for (int x = 0; x < 8; x++) {
+            for (int x = 0; x < 8; x++)
                 sum += in[y * 8 + x] * e->cosine[u][x];
-            }
             rows[y * 8 + u] = sum;
         }
     }
     for (int v = 0; v < 8; v++) {
         for (int u = 0; u < 8; u++) {
             float sum = 0;
-            for (int y = 0; y < 8; y++) {
+            for (int y = 0; y < 8; y++)
                 sum += rows[y * 8 + u] * e->cosine[v][y];
-            }
             out[v * 8 + u] = sum;
         }
     }
@@ -228,15 +219,13 @@ static void put_block(struct encoder *e, const float in[64], int component)
             run++;
             continue;
         }
-        for (; run > 15; run -= 16) {
+        for (; run > 15; run -= 16)
             put_bits(e, e->codes[2 * chroma + 1][0xF0].bits, e->codes[2 * chroma + 1][0xF0].length);
-        }
         put_value(e, 2 * chroma + 1, run, value);
         run = 0;
     }
-    if (run) {
+    if (run)
         put_bits(e, e->codes[2 * chroma + 1][0].bits, e->codes[2 * chroma + 1][0].length);
-    }
 }
 
 /** Sixteen rows and columns of Y, Cb, Cr around 0; the picture's edge is repeated beyond it. */
@@ -259,9 +248,8 @@ static void put_mcu(struct encoder *e, float ycc[3][16][16])
 {
     float block[64];
     for (int quarter = 0; quarter < 4; quarter++) {
-        for (int i = 0; i < 64; i++) {
+        for (int i = 0; i < 64; i++)
             block[i] = ycc[0][quarter / 2 * 8 + i / 8][quarter % 2 * 8 + i % 8];
-        }
         put_block(e, block, 0);
     }
     for (int c = 1; c < 3; c++) {

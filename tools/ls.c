@@ -30,12 +30,10 @@ struct listing {
 
 static bool is_chosen(const struct choice *c, enum firn_state state)
 {
-    if (c->duplicates) {
+    if (c->duplicates)
         return state == FIRN_DONE;
-    }
-    if (state == FIRN_GONE) {
+    if (state == FIRN_GONE)
         return c->all && !c->failed;
-    }
     return !c->failed || state != FIRN_DONE;
 }
 
@@ -44,12 +42,10 @@ static bool next(const struct listing *l, size_t *at, struct firn_photo *photo)
 {
     for (; *at < l->n; ++*at) {
         size_t i = l->index ? l->index[*at] : *at;
-        if (!l->index && !is_chosen(&l->choice, firn_cache_state(l->cache, i))) {
+        if (!l->index && !is_chosen(&l->choice, firn_cache_state(l->cache, i)))
             continue;
-        }
-        if (*at % FORGET == 0) {
+        if (*at % FORGET == 0)
             firn_cache_forget(l->cache);
-        }
         firn_cache_photo(l->cache, i, photo);
         ++*at;
         return true;
@@ -64,13 +60,11 @@ static bool one_root(const struct listing *l)
     char *first = NULL;
     bool one = true;
     firn_cache_stat(l->cache, &stat);
-    if (stat.roots <= 1) {
+    if (stat.roots <= 1)
         return true;
-    }
     for (size_t at = 0; one && next(l, &at, &photo);) {
-        if (!first) {
+        if (!first)
             first = strdup(photo.root);
-        }
         one = first && strcmp(photo.root, first) == 0;
     }
     free(first);
@@ -96,11 +90,10 @@ static enum firn_colour state_colour(enum firn_state state)
 
 static void put(const struct listing *l, const char *text)
 {
-    if (l->zero) {
+    if (l->zero)
         fputs(text, stdout);
-    } else {
+    else
         firn_cli_put(stdout, text);
-    }
 }
 
 static int print(const struct listing *l, const struct firn_photo *photo)
@@ -159,9 +152,8 @@ static int by_key(const void *a, const void *b)
 static int by_group(const void *a, const void *b)
 {
     const struct content *x = a, *y = b;
-    if (x->first != y->first) {
+    if (x->first != y->first)
         return x->first < y->first ? -1 : 1;
-    }
     return (x->i > y->i) - (x->i < y->i);
 }
 
@@ -192,9 +184,8 @@ static bool keep_duplicates(struct listing *l)
         }
     }
     qsort(content, kept, sizeof(*content), by_group);
-    for (size_t i = 0; i < kept; i++) {
+    for (size_t i = 0; i < kept; i++)
         l->index[i] = content[i].i;
-    }
     l->n = kept;
     free(content);
     return true;
@@ -214,9 +205,8 @@ static int print_all(struct listing *l)
     l->width = l->aligned ? path_width(l) : 0;
     for (size_t at = 0; status == FIRN_OK && !ferror(stdout) && next(l, &at, &photo);) {
         if (l->choice.duplicates && !l->json && at > 1 &&
-            memcmp(photo.content, before.content, 32)) {
+            memcmp(photo.content, before.content, 32))
             putchar(l->zero ? '\0' : '\n');
-        }
         status = l->json ? print_json(&photo) : print(l, &photo);
         before = photo;
     }
@@ -241,14 +231,12 @@ static int ls(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     struct firn_cache *cache;
     status = firn_open_cache(&cache, argv[0]);
-    if (status) {
+    if (status)
         return status;
-    }
     l.cache = cache;
     status = print_all(&l);
     firn_cache_close(cache);

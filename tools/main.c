@@ -36,9 +36,8 @@ static void list_verbs(FILE *out)
 {
     fprintf(out, "Usage: firn VERB [options] ...\n"
                  "Turns a directory of photographs into a durable cache of ResNet features.\n\n");
-    for (size_t i = 0; i < VERBS; i++) {
+    for (size_t i = 0; i < VERBS; i++)
         fprintf(out, "  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
-    }
     fprintf(out, "\n'firn help VERB' shows the options of a verb, 'firn --version' the version.\n"
                  "First run:  firn extract -m untrained:resnet18 -o features.firn PHOTOGRAPHS\n");
 }
@@ -46,9 +45,8 @@ static void list_verbs(FILE *out)
 static const struct firn_verb *find(const char *name)
 {
     for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp(verbs[i]->name, name) == 0) {
+        if (strcmp(verbs[i]->name, name) == 0)
             return verbs[i];
-        }
     }
     return NULL;
 }
@@ -56,24 +54,21 @@ static const struct firn_verb *find(const char *name)
 static int unknown_verb(const char *name)
 {
     const char *names[VERBS + 1] = {NULL};
-    for (size_t i = 0; i < VERBS; i++) {
+    for (size_t i = 0; i < VERBS; i++)
         names[i] = verbs[i]->name;
-    }
     const char *nearest = firn_cli_nearest(name, names);
-    if (nearest) {
+    if (nearest)
         firn_cli_warn("'%s' is not a verb, did you mean '%s'?", name, nearest);
-    } else {
+    else
         firn_cli_warn("'%s' is not a verb; 'firn help' lists them", name);
-    }
     return FIRN_USAGE;
 }
 
 static int run(const char *name, int argc, char **argv)
 {
     const struct firn_verb *verb = find(name);
-    if (!verb) {
+    if (!verb)
         return unknown_verb(name);
-    }
     int status = verb->run(verb, argc, argv);
     if (status == FIRN_IO && ferror(stdout)) {
         return status; /* the verb has flushed, and said so */
@@ -101,9 +96,8 @@ static int help(int argc, char **argv)
 static void keep_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) == -1) {
+        if (fcntl(fd, F_GETFD) == -1)
             (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-        }
     }
 }
 
@@ -118,9 +112,8 @@ int main(int argc, char **argv)
         return FIRN_USAGE;
     }
     const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
         return help(argc, argv);
-    }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {
         printf("firn %s\n", FIRN_VERSION);
         return firn_cli_flush();

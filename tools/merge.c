@@ -13,18 +13,15 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status == FIRN_CLI_GO) {
+    if (status == FIRN_CLI_GO)
         status = firn_cli_no_stdout(verb, argv[0]);
-    }
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     struct firn_upkeep u;
     struct firn_error err = {0};
     status = -firn_merge(argv[0], (const char *const *)(argv + 1), (size_t)argc - 1, &o, &u, &err);
-    if (status && status != FIRN_PARTIAL) {
+    if (status && status != FIRN_PARTIAL)
         return firn_cli_fail(&err);
-    }
     if (json) {
         int printed = firn_upkeep_json(&u);
         return status ? status : printed;
@@ -32,9 +29,8 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
     if (!firn_cli_quiet) {
         printf("%s: %zu photograph%s taken over, %zu feature%s now", argv[0], u.photographs,
                firn_cli_s(u.photographs), u.rows, firn_cli_s(u.rows));
-        if (u.conflicts) {
+        if (u.conflicts)
             printf("; %zu conflict%s", u.conflicts, firn_cli_s(u.conflicts));
-        }
         putchar('\n');
     }
     return status;

@@ -54,9 +54,8 @@ static int print_json(const struct firn_model *model, const struct firn_fingerpr
     firn_json_string(&j, "trunk_hash", m->trunk_hash);
     firn_json_string(&j, "batchnorm_hash", m->batchnorm_hash);
     firn_fingerprint_json(&j, "fingerprint", fp);
-    if (layers) {
+    if (layers)
         layers_json(&j, model, m->convolutions);
-    }
     firn_json_end_object(&j);
     return firn_cli_print_json(&j);
 }
@@ -70,10 +69,9 @@ static void print_source(const struct firn_model_info *m)
     printf("weights      ");
     firn_cli_put(stdout, m->path);
     printf(" (%s), %zu tensors\n", m->format, m->tensors);
-    if (m->ignored) {
+    if (m->ignored)
         printf("             %zu of them belong to no part of %s and are not used\n", m->ignored,
                m->family);
-    }
 }
 
 static void print_text(const struct firn_model *model, const struct firn_fingerprint *fp)
@@ -85,11 +83,10 @@ static void print_text(const struct firn_model *model, const struct firn_fingerp
            (double)m->parameters / 1e6);
     printf("BatchNorm    %d layers, with the statistics of the weights (frozen)%s\n", m->batchnorms,
            m->zero_tracked ? "; no num_batches_tracked, as in old files" : "");
-    if (m->has_fc) {
+    if (m->has_fc)
         printf("last layer   fc with %d classes, not used\n", m->classes);
-    } else {
+    else
         printf("last layer   none\n");
-    }
     printf("preset       %s: shorter side to %d, centre crop of %d\n", m->preset, m->resize,
            m->crop);
     firn_fingerprint_print(fp);
@@ -114,9 +111,8 @@ static int describe(const char *spec, bool json, bool layers)
     struct firn_error err = {0};
     struct firn_fingerprint fp;
     struct firn_extract_options options = {.model = spec};
-    if (firn_model_open(&model, spec, &err)) {
+    if (firn_model_open(&model, spec, &err))
         return firn_cli_fail(&err);
-    }
     int status = FIRN_OK;
     if (firn_extract_fingerprint(&options, &fp, &err)) {
         status = firn_cli_fail(&err);
@@ -124,9 +120,8 @@ static int describe(const char *spec, bool json, bool layers)
         status = print_json(model, &fp, layers);
     } else {
         print_text(model, &fp);
-        if (layers) {
+        if (layers)
             print_layers(model);
-        }
     }
     firn_model_close(model);
     return status;

@@ -20,9 +20,8 @@ void firn_notify(const char *state)
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     size_t n = path ? strlen(path) : 0;
-    if (n == 0 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@')) {
+    if (n == 0 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
         return;
-    }
     memcpy(to.sun_path, path, n);
     if (path[0] == '@') {
         to.sun_path[0] = '\0'; /* an abstract address */
@@ -39,9 +38,8 @@ int firn_notify_watchdog_ms(void)
 {
     const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
     long long period = us ? atoll(us) : 0;
-    if (period <= 0 || (pid && atol(pid) != (long)getpid())) {
+    if (period <= 0 || (pid && atol(pid) != (long)getpid()))
         return -1;
-    }
     long long ms = period / 2000; /* twice as often as is wanted */
     return ms < 1 ? 1 : ms > 3600000 ? 3600000 : (int)ms;
 }
@@ -51,28 +49,23 @@ static _Noreturn void wait_for_child(int fd, pid_t child)
     char byte;
     int status;
     ssize_t n;
-    while ((n = read(fd, &byte, 1)) < 0 && errno == EINTR) {
+    while ((n = read(fd, &byte, 1)) < 0 && errno == EINTR)
         continue;
-    }
-    if (n == 1) {
+    if (n == 1)
         _exit(0);
-    }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
-    }
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 int firn_background(void)
 {
     int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) {
+    if (pipe2(fds, O_CLOEXEC) != 0)
         return errno;
-    }
     pid_t child = fork();
-    if (child < 0) {
+    if (child < 0)
         return errno;
-    }
     if (child > 0) {
         close(fds[1]);
         wait_for_child(fds[0], child);
@@ -86,17 +79,15 @@ int firn_background(void)
 void firn_background_ready(void)
 {
     struct stat st;
-    if (ready_pipe < 0) {
+    if (ready_pipe < 0)
         return;
-    }
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     bool keep = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode);
     if (null >= 0) {
         dup2(null, STDIN_FILENO);
         dup2(null, STDOUT_FILENO);
-        if (!keep) {
+        if (!keep)
             dup2(null, STDERR_FILENO);
-        }
         close(null);
     }
     (void)!write(ready_pipe, "", 1);

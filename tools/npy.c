@@ -56,9 +56,8 @@ size_t firn_npy_points(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
     size_t n = 0;
-    for (; *s; n++) {
+    for (; *s; n++)
         next_point(&s);
-    }
     return n;
 }
 
@@ -68,9 +67,8 @@ void firn_npy_put_text(struct firn_zip *zip, const char *text, size_t width)
     uint32_t chunk[256];
     while (width) {
         size_t n = width < 256 ? width : 256;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             chunk[i] = *at ? next_point(&at) : 0;
-        }
         firn_zip_write(zip, chunk, n * sizeof(*chunk));
         width -= n;
     }

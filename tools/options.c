@@ -27,9 +27,8 @@ static int distance(const char *a, const char *b)
     enum { MAX = 32 };
     int d[MAX][MAX];
     int n = (int)strlen(a), m = (int)strlen(b);
-    if (n >= MAX || m >= MAX) {
+    if (n >= MAX || m >= MAX)
         return MAX;
-    }
     for (int i = 0; i <= n; i++) {
         for (int j = 0; j <= m; j++) {
             if (!i || !j) {
@@ -40,9 +39,8 @@ static int distance(const char *a, const char *b)
             best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
             best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                d[i - 2][j - 2] + 1 < best) {
+                d[i - 2][j - 2] + 1 < best)
                 best = d[i - 2][j - 2] + 1;
-            }
             d[i][j] = best;
         }
     }
@@ -79,12 +77,11 @@ int firn_cli_usage(const struct firn_verb *verb, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    if (read_from) {
+    if (read_from)
         firn_cli_warn("%s: line %d: %s; see 'firn help %s'", read_from, *read_line, text,
                       verb->name);
-    } else {
+    else
         firn_cli_warn("%s: %s; see 'firn help %s'", verb->name, text, verb->name);
-    }
     return FIRN_USAGE;
 }
 
@@ -92,9 +89,8 @@ int firn_cli_spare(const struct firn_verb *verb, const char *input, const char *
 {
     struct stat a, b;
     if (!input || stat(input, &a) != 0 || stat(output, &b) != 0 || a.st_dev != b.st_dev ||
-        a.st_ino != b.st_ino) {
+        a.st_ino != b.st_ino)
         return FIRN_CLI_GO;
-    }
     return firn_cli_usage(verb, "%.400s: is what is read (%.400s), and would be lost; give another "
                                 "name", output, input);
 }
@@ -121,9 +117,8 @@ static void help(const struct firn_verb *verb, const struct firn_opt *opts)
 {
     printf("Usage: firn %s %s\n%c%s.\n", verb->name, verb->args,
            verb->summary[0] - 'a' + 'A', verb->summary + 1);
-    if (verb->more) {
+    if (verb->more)
         printf("\n%s", verb->more);
-    }
     printf("\nOptions:\n");
     help_table(opts);
     help_table(common);
@@ -158,35 +153,31 @@ static int set_number(const struct firn_verb *verb, const struct firn_opt *opt, 
         errno = 0;
         double x = strtod(text, &end);
         bool plain = *text != '+' && !text[strspn(text, "0123456789.eE+-")];
-        if (!plain || errno || *end || !(x > 0) || isinf(x)) {
+        if (!plain || errno || *end || !(x > 0) || isinf(x))
             return firn_cli_usage(verb, "--%s: '%s' is not a positive number", opt->name, text);
-        }
         *(double *)opt->value = x;
         return FIRN_CLI_GO;
     }
     int n, least = opt->kind == FIRN_OPT_COUNT;
-    if (!firn_cli_whole(text, &n) || n < least) {
+    if (!firn_cli_whole(text, &n) || n < least)
         return firn_cli_usage(verb, "--%s: '%s' is not a %s", opt->name, text,
                               least ? "positive whole number" : "whole number");
-    }
     *(int *)opt->value = n;
     return FIRN_CLI_GO;
 }
 
 static int set_option(const struct firn_verb *verb, const struct firn_opt *opt, const char *text)
 {
-    if (text && !*text) {
+    if (text && !*text)
         return firn_cli_usage(verb, "--%s is empty", opt->name);
-    }
     if (opt->kind == FIRN_OPT_FLAG) {
         *(bool *)opt->value = true;
     } else if (opt->kind == FIRN_OPT_TEXT) {
         *(const char **)opt->value = text;
     } else if (opt->kind == FIRN_OPT_LIST) {
         struct firn_opt_list *list = opt->value;
-        if (list->n == FIRN_OPT_LIST_MOST) {
+        if (list->n == FIRN_OPT_LIST_MOST)
             return firn_cli_usage(verb, "--%s: more than %d times", opt->name, FIRN_OPT_LIST_MOST);
-        }
         list->item[list->n++] = text;
     } else if (opt->kind == FIRN_OPT_CHOICE) {
         return set_choice(verb, opt, text);
@@ -205,12 +196,10 @@ int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, cons
     int n = 0;
     for (; opts->kind; opts++) {
         names[n++] = opts->name;
-        if (strcmp(opts->name, name) != 0) {
+        if (strcmp(opts->name, name) != 0)
             continue;
-        }
-        if (opts->kind != FIRN_OPT_FLAG) {
+        if (opts->kind != FIRN_OPT_FLAG)
             return set_option(verb, opts, text);
-        }
         for (int i = 0; i < 4; i++) {
             if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
                 *(bool *)opts->value = strcmp(text, yes[i]) == 0;
@@ -228,19 +217,15 @@ int firn_cli_set(const struct firn_verb *verb, const struct firn_opt *opts, cons
 static int complain(const struct firn_verb *verb, const struct option *longs, int value,
                     const char *word)
 {
-    if (value == ':') {
+    if (value == ':')
         return firn_cli_usage(verb, "%s needs a value", word);
-    }
-    if (strncmp(word, "--", 2) != 0) {
+    if (strncmp(word, "--", 2) != 0)
         return firn_cli_usage(verb, "unknown option '-%c'", optopt);
-    }
-    if (optopt) {
+    if (optopt)
         return firn_cli_usage(verb, "%s takes no value", word);
-    }
     const char *names[MAX_OPTIONS + 1] = {NULL};
-    for (int i = 0; longs[i].name; i++) {
+    for (int i = 0; longs[i].name; i++)
         names[i] = longs[i].name;
-    }
     char name[64];
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
     const char *nearest = firn_cli_nearest(name, names);
@@ -266,9 +251,8 @@ static void add_table(struct tables *t, const struct firn_opt *opts)
                                          opts->letter ? opts->letter : FIRST_LONG + t->n};
         if (opts->letter) {
             *shorts++ = (char)opts->letter;
-            if (takes) {
+            if (takes)
                 *shorts++ = ':';
-            }
         }
     }
 }
@@ -284,22 +268,19 @@ static int read_options(const struct firn_verb *verb, const struct firn_opt *opt
         int at = optind ? optind : 1;
         optopt = 0;
         int value = getopt_long(argc, argv, t.shorts, t.longs, NULL);
-        if (value == -1) {
+        if (value == -1)
             return FIRN_CLI_GO;
-        }
         if (value == 'h') {
             help(verb, opts);
             return firn_cli_flush();
         }
-        if (value == '?' || value == ':') {
+        if (value == '?' || value == ':')
             return complain(verb, t.longs, value, argv[optind > at ? optind - 1 : at]);
-        }
         for (int i = 0; i < t.n; i++) {
             if (t.longs[i].val == value) {
                 int status = set_option(verb, t.all[i], optarg);
-                if (status != FIRN_CLI_GO) {
+                if (status != FIRN_CLI_GO)
                     return status;
-                }
             }
         }
     }
@@ -309,9 +290,8 @@ static int read_options(const struct firn_verb *verb, const struct firn_opt *opt
 static const char *missing_output(const struct firn_opt *opts)
 {
     for (; opts->kind; opts++) {
-        if (opts->letter == 'o' && opts->kind == FIRN_OPT_TEXT && !*(char **)opts->value) {
+        if (opts->letter == 'o' && opts->kind == FIRN_OPT_TEXT && !*(char **)opts->value)
             return opts->arg;
-        }
     }
     return NULL;
 }
@@ -321,19 +301,16 @@ int firn_cli_parse(const struct firn_verb *verb, const struct firn_opt *opts, in
 {
     optind = 0; /* this may not be the first time */
     int status = read_options(verb, opts, *argc, *argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     *argc -= optind;
     *argv += optind;
     for (int i = 0; i < *argc; i++) {
-        if (!(*argv)[i][0]) {
+        if (!(*argv)[i][0])
             return firn_cli_usage(verb, "argument %d is empty", i + 1);
-        }
     }
-    if (*argc < verb->min_args) {
+    if (*argc < verb->min_args)
         return firn_cli_usage(verb, "an argument is missing: firn %s %s", verb->name, verb->args);
-    }
     if (verb->max_args >= 0 && *argc > verb->max_args) {
         const char *output = missing_output(opts);
         return firn_cli_usage(verb, output ? "one argument too many: '%s'; %s is given with -o"

@@ -16,9 +16,8 @@ static char *volatile unfinished;
 
 static void on_signal(int number)
 {
-    if (unfinished) {
+    if (unfinished)
         unlink(unfinished);
-    }
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -33,11 +32,10 @@ static void watch(char *temp)
     unfinished = temp;
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
         if (begins && sigaction(signals[i], NULL, &before[i]) == 0 &&
-            before[i].sa_handler != SIG_IGN) {
+            before[i].sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
-        } else if (ends) {
+        else if (ends)
             sigaction(signals[i], &before[i], NULL);
-        }
     }
 }
 
@@ -54,9 +52,8 @@ int firn_output_fail(struct firn_error *err, enum firn_code code, const char *fm
 static void release(struct firn_output *out)
 {
     watch(NULL);
-    if (out->file) {
+    if (out->file)
         fclose(out->file);
-    }
     free(out->path);
     free(out->temp);
     *out = (struct firn_output){0};
@@ -70,10 +67,9 @@ static int fail_to_create(struct firn_error *err, const char *path, int error)
 static int check_name(const char *path, struct firn_error *err)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return firn_output_fail(err, FIRN_CANTCREATE,
                                 "%s: exists and is not a regular file; give another name", path);
-    }
     return 0;
 }
 
@@ -89,9 +85,8 @@ int firn_output_check(const char *path, struct firn_error *err)
     char *folder = folder_of(path);
     int result = folder ? check_name(path, err)
                         : firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    if (result == 0 && access(folder, W_OK | X_OK) != 0) {
+    if (result == 0 && access(folder, W_OK | X_OK) != 0)
         result = fail_to_create(err, path, errno);
-    }
     free(folder);
     return result;
 }
@@ -115,24 +110,21 @@ static FILE *open_temporary(struct firn_output *out)
     if (out->file) {
         name_of_descriptor(out, name);
         out->nameless = access(name, F_OK) == 0; /* /proc is there */
-        if (!out->nameless) {
+        if (!out->nameless)
             fclose(out->file);
-        }
     } else if (fd >= 0) {
         close(fd);
     }
-    if (!out->nameless) {
+    if (!out->nameless)
         out->file = fopen(out->temp, "w+bxe");
-    }
     return out->file;
 }
 
 int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err)
 {
     *out = (struct firn_output){0};
-    if (check_name(path, err)) {
+    if (check_name(path, err))
         return -(int)err->code;
-    }
     out->path = strdup(path);
     if (!out->path || asprintf(&out->temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
         free(out->path);
@@ -149,23 +141,20 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
 
 void firn_output_write(struct firn_output *out, const void *bytes, size_t n)
 {
-    if (!out->failure && fwrite(bytes, 1, n, out->file) != n) {
+    if (!out->failure && fwrite(bytes, 1, n, out->file) != n)
         out->failure = errno ? errno : EIO;
-    }
     out->offset += n;
 }
 
 void firn_output_patch(struct firn_output *out, uint64_t offset, const void *bytes, size_t n)
 {
     const char *p = bytes;
-    if (!out->failure && fflush(out->file)) {
+    if (!out->failure && fflush(out->file))
         out->failure = errno;
-    }
     while (n > 0 && !out->failure) {
         ssize_t done = pwrite(fileno(out->file), p, n, (off_t)offset);
-        if (done < 0 && errno == EINTR) {
+        if (done < 0 && errno == EINTR)
             continue;
-        }
         if (done <= 0) {
             out->failure = done < 0 ? errno : EIO;
             break;
@@ -186,12 +175,10 @@ static bool give_name(struct firn_output *out)
 
 int firn_output_commit(struct firn_output *out, struct firn_error *err)
 {
-    if (!out->failure && (fflush(out->file) || fsync(fileno(out->file)) || !give_name(out))) {
+    if (!out->failure && (fflush(out->file) || fsync(fileno(out->file)) || !give_name(out)))
         out->failure = errno;
-    }
-    if (!out->failure && rename(out->temp, out->path)) {
+    if (!out->failure && rename(out->temp, out->path))
         out->failure = errno;
-    }
     int result = 0;
     if (out->failure) {
         unlink(out->temp);
@@ -211,9 +198,8 @@ void firn_output_discard(struct firn_output *out)
 int firn_output_replace(const char *path, const char *text, struct firn_error *err)
 {
     char *temp = NULL;
-    if (asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
+    if (asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0)
         return firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
     unlink(temp); /* left by one that was killed, or a trap: no link is followed */
     FILE *file = fopen(temp, "wxe");
     bool good = file && fputs(text, file) >= 0 && fchmod(fileno(file), 0644) == 0;
@@ -226,9 +212,8 @@ int firn_output_replace(const char *path, const char *text, struct firn_error *e
         good = false;
         error = errno;
     }
-    if (!good && file) {
+    if (!good && file)
         unlink(temp);
-    }
     free(temp);
     return good ? 0 : firn_output_fail(err, FIRN_IO, "%s: cannot write: %s", path,
                                        strerror(error));

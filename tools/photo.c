@@ -11,12 +11,10 @@ int firn_open_cache(struct firn_cache **cache, const char *dir)
 {
     struct firn_error err = {0};
     char doubt[256];
-    if (firn_cache_open(cache, dir, &err)) {
+    if (firn_cache_open(cache, dir, &err))
         return firn_cli_fail(&err);
-    }
-    for (size_t i = 0; firn_cache_doubt(*cache, i, doubt); i++) {
+    for (size_t i = 0; firn_cache_doubt(*cache, i, doubt); i++)
         firn_cli_warn("%s: %s; 'firn verify' says what to do", dir, doubt);
-    }
     return FIRN_OK;
 }
 
@@ -37,9 +35,8 @@ char *firn_photo_path(const struct firn_photo *photo)
 
 static void hex(const uint8_t *bytes, size_t n, char *text)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    }
 }
 
 void firn_photo_json(struct firn_json *j, const struct firn_photo *photo)
@@ -63,9 +60,8 @@ void firn_photo_json(struct firn_json *j, const struct firn_photo *photo)
 void firn_fingerprint_json(struct firn_json *j, const char *key, const struct firn_fingerprint *fp)
 {
     firn_json_object(j, key);
-    for (int i = 0; i < FIRN_PARTS; i++) {
+    for (int i = 0; i < FIRN_PARTS; i++)
         firn_json_string(j, firn_part_names[i], fp->part[i]);
-    }
     firn_json_end_object(j);
 }
 

@@ -64,15 +64,14 @@ static void note(const struct wish *w, const struct firn_image_info *info,
         firn_view_words(view, words);
         snprintf(where, sizeof(where), ", view %d of 0 to %d: %s", w->view, views - 1, words);
     }
-    if (view->resized) {
+    if (view->resized)
         firn_cli_note("%s: %s, %d x %d, shorter side to %d, crop of %d%s%s", w->image,
                       info->format, info->width, info->height, w->spec.resize, w->spec.crop, where,
                       info->warnings ? "; the decoder warned" : "");
-    } else {
+    else
         firn_cli_note("%s: %s, %d x %d%s, resized to %d%s", w->image, info->format, info->width,
                       info->height, where, w->spec.crop,
                       info->warnings ? "; the decoder warned" : "");
-    }
 }
 
 static int tell(const struct wish *w, const struct firn_image_info *info,
@@ -113,13 +112,11 @@ static int make(const struct wish *w)
         return FIRN_NOMEM;
     }
     int result = firn_preview(w->image, &w->spec, rgb, &info, content, &err);
-    if (result == 0) {
+    if (result == 0)
         result = write_ppm(w->path, rgb + (size_t)w->view * one, w->spec.crop, &err);
-    }
     free(rgb);
-    if (result) {
+    if (result)
         return firn_cli_fail(&err);
-    }
     firn_view_at(&w->spec, content, &info, w->view, &view);
     return tell(w, &info, &view);
 }
@@ -131,9 +128,8 @@ static bool wants_other_format(const char *path)
                                           ".tif", ".tiff", ".bmp"};
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof(endings) / sizeof(*endings); i++) {
-        if (strcasecmp(dot, endings[i]) == 0) {
+        if (strcasecmp(dot, endings[i]) == 0)
             return true;
-        }
     }
     return false;
 }
@@ -159,41 +155,32 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (!path) {
+    if (!path)
         return firn_cli_usage(verb, "-o OUT.ppm is missing");
-    }
-    if (wants_other_format(path)) {
+    if (wants_other_format(path))
         return firn_cli_usage(verb, "-o %s: a PPM is written, whatever the name; call it so", path);
-    }
-    if (strcmp(path, "-") == 0 && (json || isatty(STDOUT_FILENO))) {
+    if (strcmp(path, "-") == 0 && (json || isatty(STDOUT_FILENO)))
         return firn_cli_usage(verb, json ? "--json and -o - both want standard output"
                                          : "will not write an image to a terminal");
-    }
     if (strcmp(path, "-") != 0 &&
-        (status = firn_cli_spare(verb, argv[0], path)) != FIRN_CLI_GO) {
+        (status = firn_cli_spare(verb, argv[0], path)) != FIRN_CLI_GO)
         return status;
-    }
     struct firn_error err = {0};
-    if (model && preset_of(model, &spec, &err)) {
+    if (model && preset_of(model, &spec, &err))
         return firn_cli_fail(&err);
-    }
     spec.turn = exif == 2;
     spec.fast = decode == 2;
     spec.resize = typed.resize ? typed.resize : spec.resize;
     spec.crop = typed.crop ? typed.crop : spec.crop;
-    if (spec.crop > LARGEST || spec.resize > LARGEST) {
+    if (spec.crop > LARGEST || spec.resize > LARGEST)
         return firn_cli_usage(verb, "--resize and --crop go up to %d", LARGEST);
-    }
-    if (firn_views_parse(&spec.views, views, &err)) {
+    if (firn_views_parse(&spec.views, views, &err))
         return firn_cli_fail(&err);
-    }
-    if (view >= firn_views_count(&spec.views)) {
+    if (view >= firn_views_count(&spec.views))
         return firn_cli_usage(verb, "--view %d: the views are 0 to %d", view,
                               firn_views_count(&spec.views) - 1);
-    }
     return make(&(struct wish){argv[0], path, spec, view, json});
 }
 

@@ -13,17 +13,15 @@ static int run(const struct firn_probe_options *o, const char *output, bool json
 {
     struct firn_probe *p;
     struct firn_error err = {0};
-    if ((output && firn_output_check(output, &err)) || firn_probe(&p, o, &err)) {
+    if ((output && firn_output_check(output, &err)) || firn_probe(&p, o, &err))
         return firn_cli_fail(&err);
-    }
     int status = FIRN_OK;
-    if (output && firn_probe_write(p, o, output, &err)) {
+    if (output && firn_probe_write(p, o, output, &err))
         status = firn_cli_fail(&err);
-    } else if (json) {
+    else if (json)
         status = firn_probe_print_json(p, o);
-    } else {
+    else
         firn_probe_print(p, o);
-    }
     firn_probe_free(p);
     return status;
 }
@@ -59,19 +57,15 @@ static int probe(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (output && !firn_probe_can_write(output)) {
+    if (output && !firn_probe_can_write(output))
         return firn_cli_usage(verb, "'%s' ends in none of .safetensors .npz", output);
-    }
-    if (argc > 1 && o.holdout) {
+    if (argc > 1 && o.holdout)
         return firn_cli_usage(verb, "--holdout is for TRAIN alone: all of it is learnt from where "
                                     "there is VAL");
-    }
-    if (o.c > 0 && o.folds) {
+    if (o.c > 0 && o.folds)
         return firn_cli_usage(verb, "--folds chooses C, which -C gives");
-    }
     o.holdout = o.holdout ? o.holdout : 20;
     o.folds = o.folds ? o.folds : 5;
     o.train = argv[0];

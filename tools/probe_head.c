@@ -34,9 +34,8 @@ static char *provenance(const struct firn_probe *p, const struct firn_probe_opti
     firn_json_string(&j, "val", o->val);
     firn_json_int(&j, "train_photographs", (int64_t)p->train);
     firn_json_int(&j, "val_photographs", (int64_t)p->val);
-    if (p->held_out) {
+    if (p->held_out)
         firn_json_int(&j, "held_out_percent", o->holdout);
-    }
     firn_json_number(&j, "C", p->c);
     firn_json_number(&j, "val_accuracy", p->accuracy.value);
     firn_json_array(&j, "ci95");
@@ -45,9 +44,8 @@ static char *provenance(const struct firn_probe *p, const struct firn_probe_opti
     firn_json_end_array(&j);
     firn_json_array(&j, "not_learnt");
     for (size_t k = 0; k < p->head_classes; k++) {
-        if (p->per_class[k].train == 0) {
+        if (p->per_class[k].train == 0)
             firn_json_string(&j, NULL, p->per_class[k].name);
-        }
     }
     firn_json_end_array(&j);
     firn_json_end_object(&j);
@@ -61,9 +59,8 @@ static int write_safetensors(const struct firn_probe *p, const char *from, const
     size_t weight = p->head_classes * (size_t)p->dim * sizeof(float);
     size_t bias = p->head_classes * sizeof(float);
     firn_json_array(&classes, NULL);
-    for (size_t k = 0; k < p->head_classes; k++) {
+    for (size_t k = 0; k < p->head_classes; k++)
         firn_json_string(&classes, NULL, p->per_class[k].name);
-    }
     firn_json_end_array(&classes);
     firn_json_object(&j, NULL);
     firn_json_object(&j, "__metadata__");
@@ -116,9 +113,8 @@ static void write_npz(const struct firn_probe *p, const char *from, const char *
         width = points > width ? points : width;
     }
     firn_npy_begin_texts(&zip, "classes.npy", vector, p->head_classes, width);
-    for (size_t k = 0; k < p->head_classes; k++) {
+    for (size_t k = 0; k < p->head_classes; k++)
         firn_npy_put_text(&zip, p->per_class[k].name, width);
-    }
     firn_zip_finish(&zip);
     put_text(&zip, "probe.npy", from);
     put_text(&zip, "fingerprint.npy", fingerprint);
@@ -135,16 +131,14 @@ int firn_probe_write(const struct firn_probe *p, const struct firn_probe_options
     int result = from && !fingerprint.failed ? firn_output_open(&out, path, err)
                                              : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     if (result == 0) {
-        if (ends_in(path, ".npz")) {
+        if (ends_in(path, ".npz"))
             write_npz(p, from, fingerprint.text, &out);
-        } else {
+        else
             result = write_safetensors(p, from, fingerprint.text, &out, err);
-        }
-        if (result == 0) {
+        if (result == 0)
             result = firn_output_commit(&out, err);
-        } else {
+        else
             firn_output_discard(&out);
-        }
     }
     free(from);
     free(fingerprint.text);

@@ -91,9 +91,8 @@ static void differences(struct firn_json *j, const struct firn_probe *p)
     char text[sizeof(p->differences)], *save = NULL;
     memcpy(text, p->differences, sizeof(text));
     firn_json_array(j, "differences");
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
         firn_json_string(j, NULL, line);
-    }
     firn_json_end_array(j);
 }
 

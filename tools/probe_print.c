@@ -33,21 +33,18 @@ static void print_facts(const struct firn_probe *p, const struct firn_probe_opti
 {
     const struct firn_proportion *a = &p->accuracy;
     printf("train      %zu photographs, %d numbers each\n", p->train, p->dim); /* 2 at least */
-    if (p->held_out) {
+    if (p->held_out)
         printf("val        %zu photograph%s of the same cache, held out by content hash (%d%%)\n",
                p->val, firn_cli_s(p->val), o->holdout);
-    } else {
+    else
         printf("val        %zu photograph%s\n", p->val, firn_cli_s(p->val));
-    }
     printf("head       logistic regression, C = %.3g", p->c);
-    if (p->trials) {
+    if (p->trials)
         printf(" by %d-fold cross-validation on %zu", p->folds, p->cv_photographs);
-    }
     printf("; %d steps%s\n", p->steps, p->converged ? "" : ", not converged");
-    for (int i = 0; i < p->trials && firn_cli_verbose; i++) {
+    for (int i = 0; i < p->trials && firn_cli_verbose; i++)
         printf("           C = %-8.3g held-out loss %.4f, accuracy %.4f\n", p->trial[i].c,
                p->trial[i].loss, p->trial[i].accuracy);
-    }
     printf("%saccuracy   %.3f%s on val (%zu of %zu), 95%% interval %.3f to %.3f\n",
            firn_cli_colour(stdout, FIRN_BOLD), a->value, firn_cli_colour(stdout, FIRN_PLAIN),
            a->right, a->n, a->low, a->high);
@@ -61,9 +58,8 @@ static int compare_accuracy(const void *a, const void *b)
 {
     const struct firn_probe_class *x = *(const struct firn_probe_class *const *)a;
     const struct firn_probe_class *y = *(const struct firn_probe_class *const *)b;
-    if (x->val.value < y->val.value || x->val.value > y->val.value) {
+    if (x->val.value < y->val.value || x->val.value > y->val.value)
         return x->val.value < y->val.value ? -1 : 1;
-    }
     return (x > y) - (x < y);
 }
 
@@ -71,11 +67,10 @@ static void print_class(const struct firn_probe_class *c, int width)
 {
     column(c->name, width);
     printf("  %8zu  %8zu  ", c->train, c->val.n);
-    if (c->val.n) {
+    if (c->val.n)
         printf("%8.3f  %.3f to %.3f", c->val.value, c->val.low, c->val.high);
-    } else {
+    else
         printf("%8s", "-");
-    }
     printf("%s\n", c->train ? "" : "  not learnt");
 }
 
@@ -85,9 +80,8 @@ static void print_classes(const struct firn_probe *p, int width)
     bool all = p->classes <= MATRIX || firn_cli_verbose;
     size_t n = 0;
     for (size_t k = 0; k < p->classes && order; k++) {
-        if (all || p->per_class[k].val.n) {
+        if (all || p->per_class[k].val.n)
             order[n++] = &p->per_class[k];
-        }
     }
     if (order && !all) {
         qsort(order, n, sizeof(*order), compare_accuracy);
@@ -98,18 +92,16 @@ static void print_classes(const struct firn_probe *p, int width)
     }
     column("class", width);
     printf("     train       val  accuracy  95%% interval\n");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         print_class(order[i], width);
-    }
     free(order);
 }
 
 static size_t cell_at(const struct firn_probe *p, size_t truth, size_t said)
 {
     for (size_t i = 0; i < p->cells; i++) {
-        if (p->cell[i].truth == (int)truth && p->cell[i].said == (int)said) {
+        if (p->cell[i].truth == (int)truth && p->cell[i].said == (int)said)
             return p->cell[i].n;
-        }
     }
     return 0;
 }
@@ -118,9 +110,8 @@ static void print_matrix(const struct firn_probe *p, int width)
 {
     printf("\nRows: what it is; columns: what the head says (by number).\n");
     column("", width + 4);
-    for (size_t said = 0; said < p->head_classes; said++) {
+    for (size_t said = 0; said < p->head_classes; said++)
         printf("  %6zu", said);
-    }
     putchar('\n');
     for (size_t truth = 0; truth < p->classes; truth++) {
         printf("%2zu  ", truth);
@@ -138,12 +129,10 @@ static void print_matrix(const struct firn_probe *p, int width)
 static int compare_mistakes(const void *a, const void *b)
 {
     const struct firn_probe_cell *x = a, *y = b;
-    if (x->n != y->n) {
+    if (x->n != y->n)
         return x->n > y->n ? -1 : 1;
-    }
-    if (x->truth != y->truth) {
+    if (x->truth != y->truth)
         return x->truth < y->truth ? -1 : 1;
-    }
     return x->said - y->said;
 }
 
@@ -152,9 +141,8 @@ static void print_mistakes(const struct firn_probe *p, int width)
     struct firn_probe_cell *wrong = calloc(p->cells + 1, sizeof(*wrong));
     size_t n = 0;
     for (size_t i = 0; i < p->cells && wrong; i++) {
-        if (p->cell[i].truth != p->cell[i].said) {
+        if (p->cell[i].truth != p->cell[i].said)
             wrong[n++] = p->cell[i];
-        }
     }
     if (n) {
         qsort(wrong, n, sizeof(*wrong), compare_mistakes);
@@ -177,13 +165,12 @@ char *firn_probe_sentence(const struct firn_probe *p, const struct firn_probe_op
 {
     const struct firn_probe_steadiness *s = &p->steadiness;
     char *text = NULL, moves[96] = "it has too few epochs to tell";
-    if (!isnan(s->early) && !isnan(s->late)) {
+    if (!isnan(s->early) && !isnan(s->late))
         snprintf(moves, sizeof(moves), "from epoch to epoch it moves by up to %.3f, and %.3f after "
                  "the first cut of the rate", s->early, s->late);
-    } else if (!isnan(s->early) || !isnan(s->late)) {
+    else if (!isnan(s->early) || !isnan(s->late))
         snprintf(moves, sizeof(moves), "from epoch to epoch it moves by up to %.3f",
                  isnan(s->early) ? s->late : s->early);
-    }
     double last = p->epoch[p->epochs - 1].val_accuracy;
     const char *verdict =
         isnan(s->early) && isnan(s->late) ? ""
@@ -194,9 +181,8 @@ char *firn_probe_sentence(const struct firn_probe *p, const struct firn_probe_op
                        "augmentation)";
     (void)o;
     if (asprintf(&text, "The SGD head ends at %.3f, the converged one has %.3f; %s%s.", last,
-                 p->accuracy.value, moves, verdict) < 0) {
+                 p->accuracy.value, moves, verdict) < 0)
         return NULL;
-    }
     return text;
 }
 
@@ -233,16 +219,13 @@ void firn_probe_print(const struct firn_probe *p, const struct firn_probe_option
 {
     int width = name_width(p);
     print_facts(p, o);
-    if (firn_cli_quiet) {
+    if (firn_cli_quiet)
         return;
-    }
     print_classes(p, width);
-    if (p->classes <= MATRIX) {
+    if (p->classes <= MATRIX)
         print_matrix(p, width);
-    } else {
+    else
         print_mistakes(p, width);
-    }
-    if (p->epochs) {
+    if (p->epochs)
         print_curve(p, o);
-    }
 }

@@ -60,27 +60,23 @@ static void status_line(char *line, size_t size, const struct firn_progress *p)
     char eta[32] = "?";
     double rate = per_second((double)worked(p), p);
     uint64_t left = total(p) > worked(p) ? total(p) - worked(p) : 0;
-    if (p->scan_done && rate > 0) {
+    if (p->scan_done && rate > 0)
         firn_cli_clock(eta, (double)left / rate);
-    }
     int n = snprintf(line, size, "%" PRIu64 " of %" PRIu64 "%s", worked(p), total(p),
                      p->scan_done ? "" : "+");
-    if (p->scan_done && total(p) > 0) {
+    if (p->scan_done && total(p) > 0)
         n += snprintf(line + n, size - (size_t)n, " (%d%%)",
                       (int)(100.0 * (double)worked(p) / (double)total(p)));
-    }
     n += snprintf(line + n, size - (size_t)n, "  %.1f images/s  %.1f MB/s  ETA %s", rate,
                   per_second((double)p->bytes_read, p) / 1e6, eta);
-    if (failed(p)) {
+    if (failed(p))
         snprintf(line + n, size - (size_t)n, "  %" PRIu64 " failed", failed(p));
-    }
 }
 
 void firn_progress_line(struct firn_display *d, double seconds, const char *line)
 {
-    if (firn_cli_quiet) {
+    if (firn_cli_quiet)
         return;
-    }
     if (*d->stop && !d->said_stop) {
         d->said_stop = true;
         firn_progress_clear(d);
@@ -105,10 +101,9 @@ void firn_progress_show(struct firn_display *d, const struct firn_progress *p)
 
 static void stage_table(const struct firn_progress *p)
 {
-    for (int i = 0; i < FIRN_STAGES; i++) {
+    for (int i = 0; i < FIRN_STAGES; i++)
         firn_cli_note("  %-6s %2d thread%s %8.2f s busy", firn_stage_names[i], p->threads_of[i],
                       p->threads_of[i] == 1 ? " " : "s", p->busy[i]);
-    }
 }
 
 static const char *io_name(enum firn_io io)
@@ -123,9 +118,8 @@ void firn_progress_summary(const struct firn_progress *p)
                   " skipped, %" PRIu64 " corrupt",
                   p->found, firn_cli_s(p->found), p->done - p->reused,
                   p->known + p->reused, p->skipped, p->corrupt + p->known_corrupt);
-    if (p->turned) {
+    if (p->turned)
         firn_cli_note("%" PRIu64 " of them not upright by their EXIF orientation", p->turned);
-    }
     firn_cli_bytes(memory, (double)p->memory);
     if (worked(p) == 0) {
         firn_cli_note("nothing to do; %.1f s", p->seconds);

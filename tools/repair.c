@@ -11,20 +11,18 @@ static void on_finding(void *user, const struct firn_finding *f)
 
 static void tell(const char *dir, const struct firn_upkeep *u, bool yes)
 {
-    if (u->damaged == 0) {
+    if (u->damaged == 0)
         printf("%s: %s\n", dir, u->lost ? "no damaged file" : "no damage, nothing to repair");
-    } else if (yes) {
+    else if (yes)
         printf("%s: repaired; %zu damaged segment%s set aside as *.damaged\n", dir, u->damaged,
                firn_cli_s(u->damaged));
-    } else {
+    else
         printf("%s: %zu damaged segment%s to write anew and set aside; --yes does it\n", dir,
                u->damaged, firn_cli_s(u->damaged));
-    }
-    if (u->lost) {
+    if (u->lost)
         printf("%s: %zu feature%s lost; run the 'firn extract' command of this cache again to "
                "compute %s\n", dir, u->lost, u->lost == 1 ? " is" : "s are",
                u->lost == 1 ? "it" : "them");
-    }
 }
 
 static int repair(const struct firn_verb *verb, int argc, char **argv)
@@ -41,25 +39,21 @@ static int repair(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
-    if (o.requeue && !o.yes) {
+    if (o.requeue && !o.yes)
         return firn_cli_usage(verb, "--requeue belongs to --yes");
-    }
     struct firn_upkeep u;
     struct firn_error err = {0};
-    if (firn_repair(argv[0], &o, &u, &err)) {
+    if (firn_repair(argv[0], &o, &u, &err))
         return firn_cli_fail(&err);
-    }
     status = u.lost || (u.damaged && !o.yes) ? FIRN_PARTIAL : FIRN_OK;
     if (json) {
         int printed = firn_upkeep_json(&u);
         return printed ? printed : status;
     }
-    if (!firn_cli_quiet) {
+    if (!firn_cli_quiet)
         tell(argv[0], &u, o.yes);
-    }
     return status;
 }
 

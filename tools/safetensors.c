@@ -12,9 +12,8 @@ void firn_safetensors_tensor(struct firn_json *j, const char *name, const char *
     firn_json_string(j, "dtype", type);
     firn_json_array(j, "shape");
     firn_json_int(j, NULL, (int64_t)rows);
-    if (dim) {
+    if (dim)
         firn_json_int(j, NULL, dim);
-    }
     firn_json_end_array(j);
     firn_json_array(j, "data_offsets");
     firn_json_int(j, NULL, (int64_t)begin);
@@ -34,9 +33,8 @@ int firn_safetensors_begin(struct firn_output *out, struct firn_json *head, stru
                                   "%s: too many class names for this format; use .npz", out->path);
     } else {
         uint8_t length[8];
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 8; i++)
             length[i] = (uint8_t)(size >> (8 * i));
-        }
         firn_output_write(out, length, sizeof(length));
         firn_output_write(out, head->text, head->size);
         firn_output_write(out, "       ", size - head->size);

@@ -78,9 +78,8 @@ int firn_sample_write(const char *path, int width, int height, int shape, uint64
         firn_jpeg_encode(out, rgb, width, height, QUALITY);
         result = ferror(out) ? -EIO : 0;
     }
-    if (out && fclose(out)) {
+    if (out && fclose(out))
         result = -errno;
-    }
     free(rgb);
     return result;
 }

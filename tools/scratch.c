@@ -49,16 +49,13 @@ int firn_scratch_mkdir(const char *path, struct firn_error *err)
     int result = part ? 0 : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     for (char *end = part; result == 0 && end; *end = '/') {
         end = strchr(end + 1, '/');
-        if (end) {
+        if (end)
             *end = '\0';
-        }
-        if (mkdir(part, 0777) && errno != EEXIST) {
+        if (mkdir(part, 0777) && errno != EEXIST)
             result = firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", part,
                                       strerror(errno));
-        }
-        if (!end) {
+        if (!end)
             break;
-        }
     }
     free(part);
     return result;

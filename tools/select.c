@@ -26,9 +26,8 @@ static bool has_class(const char *pattern, const struct firn_photo *photo)
 
 static bool has_path(const char *pattern, const struct firn_photo *photo)
 {
-    if (fnmatch(pattern, photo->name, 0) == 0) {
+    if (fnmatch(pattern, photo->name, 0) == 0)
         return true;
-    }
     char *path = firn_photo_path(photo);
     bool same = path && fnmatch(pattern, path, 0) == 0;
     free(path);
@@ -64,21 +63,17 @@ static int check(const struct firn_verb *verb, const char *condition)
 {
     const char *pattern = NULL;
     int kind = 0, label;
-    while (kind < KINDS && !(pattern = pattern_of(condition, kind))) {
+    while (kind < KINDS && !(pattern = pattern_of(condition, kind)))
         kind++;
-    }
-    if (!pattern) {
+    if (!pattern)
         return firn_cli_usage(verb, "--select '%s' begins with none of label= class= path= state=",
                               condition);
-    }
-    if (kind == LABEL && !read_label(pattern, &label)) {
+    if (kind == LABEL && !read_label(pattern, &label))
         return firn_cli_usage(verb, "--select label=%s: a label is a number, or -1: no class",
                               pattern);
-    }
-    if (kind == STATE && strcmp(pattern, "done") != 0 && strcmp(pattern, "gone") != 0) {
+    if (kind == STATE && strcmp(pattern, "done") != 0 && strcmp(pattern, "gone") != 0)
         return firn_cli_usage(verb, "--select state=%s: only photographs that are done or gone "
                               "have a feature", pattern);
-    }
     return FIRN_CLI_GO;
 }
 
@@ -86,9 +81,8 @@ int firn_select_check(const struct firn_verb *verb, const struct firn_select *se
 {
     for (size_t i = 0; i < select->given.n; i++) {
         int status = check(verb, select->given.item[i]);
-        if (status != FIRN_CLI_GO) {
+        if (status != FIRN_CLI_GO)
             return status;
-        }
     }
     return FIRN_CLI_GO;
 }
@@ -108,9 +102,8 @@ static bool holds(const struct firn_select *select, int kind, const struct firn_
 bool firn_select_takes(const struct firn_select *select, const struct firn_photo *photo)
 {
     for (int kind = 0; kind < KINDS; kind++) {
-        if (!holds(select, kind, photo)) {
+        if (!holds(select, kind, photo))
             return false;
-        }
     }
     return true;
 }

@@ -13,9 +13,8 @@ static void print_record(const struct firn_photo *photo, const char *path)
     char when[40] = "?";
     struct tm tm;
     time_t seconds = (time_t)(photo->mtime_ns / 1000000000);
-    if (localtime_r(&seconds, &tm)) {
+    if (localtime_r(&seconds, &tm))
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-    }
     printf("path      ");
     firn_cli_put(stdout, path);
     printf("\nclass     ");
@@ -27,9 +26,8 @@ static void print_record(const struct firn_photo *photo, const char *path)
         firn_cli_put(stdout, photo->reason);
     }
     printf("\ncontent   blake2b:");
-    for (size_t i = 0; i < sizeof(photo->content); i++) {
+    for (size_t i = 0; i < sizeof(photo->content); i++)
         printf("%02x", photo->content[i]);
-    }
     putchar('\n');
 }
 
@@ -48,9 +46,8 @@ static void print_feature(const float *feature, int dim)
            (double)max, sqrt(squares), zeros);
     for (int i = 0; i < dim; i += 8) {
         printf("%6d ", i);
-        for (int k = i; k < i + 8 && k < dim; k++) {
+        for (int k = i; k < i + 8 && k < dim; k++)
             printf(" %8.5f", (double)feature[k]);
-        }
         putchar('\n');
     }
 }
@@ -66,9 +63,8 @@ struct features {
 static void put_feature(struct firn_json *j, const char *key, const float *feature, int dim)
 {
     firn_json_array(j, key);
-    for (int i = 0; feature && i < dim; i++) {
+    for (int i = 0; feature && i < dim; i++)
         firn_json_number(j, NULL, (double)feature[i]);
-    }
     firn_json_end_array(j);
 }
 
@@ -84,9 +80,8 @@ static int print_json(const struct firn_photo *photo, const struct features *f)
         for (int i = 0; f->value && i < f->views; i++) {
             firn_json_object(&j, NULL);
             firn_json_int(&j, "view", i);
-            if (f->placed) {
+            if (f->placed)
                 firn_view_json(&j, "box", &f->view[i]);
-            }
             put_feature(&j, "feature", f->value + (size_t)i * (size_t)f->dim, f->dim);
             firn_json_end_object(&j);
         }
@@ -100,15 +95,12 @@ static void print_features(const struct features *f)
 {
     for (int i = 0; i < f->views; i++) {
         char words[96] = "the photograph is not there, or has changed";
-        if (f->placed) {
+        if (f->placed)
             firn_view_words(&f->view[i], words);
-        }
-        if (f->views > 1) {
+        if (f->views > 1)
             printf("view %-4d %s\n", i, words);
-        }
-        if (!firn_cli_quiet) {
+        if (!firn_cli_quiet)
             print_feature(f->value + (size_t)i * (size_t)f->dim, f->dim);
-        }
     }
 }
 
@@ -130,9 +122,8 @@ static int print(const struct firn_cache *cache, const struct firn_photo *photo,
         status = print_json(photo, f);
     } else {
         print_record(photo, path);
-        if (f->value) {
+        if (f->value)
             print_features(f);
-        }
     }
     free(path);
     return status;
@@ -143,9 +134,8 @@ static int find(const struct firn_cache *cache, const char *path, size_t *i, str
 {
     int result = firn_cache_find(cache, path, i, err);
     char *real = result == -FIRN_NOINPUT ? realpath(path, NULL) : NULL;
-    if (real && firn_cache_find(cache, real, i, NULL) == 0) {
+    if (real && firn_cache_find(cache, real, i, NULL) == 0)
         result = 0;
-    }
     free(real);
     return result;
 }
@@ -158,13 +148,11 @@ static int show_one(const struct firn_cache *cache, const char *path, bool json)
     size_t i;
     firn_cache_stat(cache, &s);
     struct features f = {.dim = s.dim, .views = s.views};
-    if (find(cache, path, &i, &err)) {
+    if (find(cache, path, &i, &err))
         return firn_cli_fail(&err);
-    }
     firn_cache_photo(cache, i, &photo);
-    if (photo.state != FIRN_DONE) {
+    if (photo.state != FIRN_DONE)
         return print(cache, &photo, &f, json);
-    }
     float *value = calloc((size_t)s.views * (size_t)s.dim, sizeof(*value));
     if (!value) {
         firn_cli_warn("out of memory");
@@ -185,14 +173,12 @@ static int show(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     struct firn_cache *cache;
     status = firn_open_cache(&cache, argv[0]);
-    if (status) {
+    if (status)
         return status;
-    }
     status = show_one(cache, argv[1], json);
     firn_cache_close(cache);
     return status;

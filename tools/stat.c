@@ -49,15 +49,13 @@ static int print_json(const struct firn_cache *cache, const struct firn_cache_st
     firn_json_int(&j, "lost_segments", (int64_t)s->lost_segments);
     firn_json_int(&j, "index_bytes", (int64_t)s->index_bytes);
     firn_json_array(&j, "classes");
-    for (size_t i = 0; i < s->classes; i++) {
+    for (size_t i = 0; i < s->classes; i++)
         firn_json_string(&j, NULL, firn_cache_class(cache, i));
-    }
     firn_json_end_array(&j);
     firn_fingerprint_json(&j, "fingerprint", firn_cache_fingerprint(cache));
     firn_json_array(&j, "runs");
-    for (size_t i = 0; firn_cache_run(cache, i, &run) == 0; i++) {
+    for (size_t i = 0; firn_cache_run(cache, i, &run) == 0; i++)
         run_json(&j, &run);
-    }
     firn_json_end_array(&j);
     firn_json_end_object(&j);
     return firn_cli_print_json(&j);
@@ -68,9 +66,8 @@ static void print_run(const struct firn_run *run)
     char when[32] = "?", clock[32];
     struct tm tm;
     time_t start = (time_t)run->start;
-    if (localtime_r(&start, &tm)) {
+    if (localtime_r(&start, &tm))
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-    }
     printf("  %s  %7llu done %5llu failed  %8s  %7.1f images/s  %d thread%s %s, slowest: %s\n",
            when, (unsigned long long)run->done, (unsigned long long)run->failed,
            firn_cli_clock(clock, run->seconds),
@@ -83,38 +80,32 @@ static void print_text(const struct firn_cache *cache, const struct firn_cache_s
     char bytes[32], raw[32];
     printf("photographs     %zu done, %zu skipped, %zu corrupt", s->records, s->skipped,
            s->corrupt);
-    if (s->gone) {
+    if (s->gone)
         printf(", %zu gone", s->gone);
-    }
     putchar('\n');
     printf("classes         %zu\n", s->classes);
     printf("features        %zu distinct, ", s->rows);
-    if (s->views > 1) {
+    if (s->views > 1)
         printf("%d views of ", s->views);
-    }
     printf("%d numbers each, stored as %s\n", s->dim, s->store == FIRN_STORE_F16 ? "f16" : "f32");
     printf("on disk         %s in %zu segment%s", firn_cli_bytes(bytes, (double)s->bytes),
            s->segments, firn_cli_s(s->segments));
-    if (s->raw_bytes) {
+    if (s->raw_bytes)
         printf(", %.0f%% of %s as plain float32", 100.0 * (double)s->bytes / (double)s->raw_bytes,
                firn_cli_bytes(raw, (double)s->raw_bytes));
-    }
     putchar('\n');
-    if (s->index_bytes) {
+    if (s->index_bytes)
         printf("index           %s, derived: it may be removed\n",
                firn_cli_bytes(bytes, (double)s->index_bytes));
-    }
     firn_fingerprint_print(firn_cache_fingerprint(cache));
     size_t first = s->runs > RUNS_SHOWN && !firn_cli_verbose ? s->runs - RUNS_SHOWN : 0;
     printf("runs            %zu", s->runs);
-    if (first) {
+    if (first)
         printf(", the last %d:", RUNS_SHOWN);
-    }
     putchar('\n');
     struct firn_run run;
-    for (size_t i = first; firn_cache_run(cache, i, &run) == 0; i++) {
+    for (size_t i = first; firn_cache_run(cache, i, &run) == 0; i++)
         print_run(&run);
-    }
 }
 
 static int stat_verb(const struct firn_verb *verb, int argc, char **argv)
@@ -125,22 +116,19 @@ static int stat_verb(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     struct firn_cache *cache;
     status = firn_open_cache(&cache, argv[0]);
-    if (status) {
+    if (status)
         return status;
-    }
     struct firn_cache_stat s;
     firn_cache_stat(cache, &s);
     status = FIRN_OK;
-    if (json) {
+    if (json)
         status = print_json(cache, &s);
-    } else {
+    else
         print_text(cache, &s);
-    }
     firn_cache_close(cache);
     return status;
 }

@@ -24,9 +24,8 @@ static int copy_answer(int fd, const char *cache)
     size_t all = 0;
     ssize_t n;
     while ((n = read(fd, bytes, sizeof(bytes))) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0) {
+        if (n < 0)
             continue;
-        }
         fwrite(bytes, 1, (size_t)n, stdout);
         all += (size_t)n;
         if (fflush(stdout) != 0) {
@@ -47,9 +46,8 @@ static bool is_done(int fd)
     size_t n = 0;
     ssize_t got;
     while (n < sizeof(bytes) - 1 && ((got = read(fd, bytes + n, sizeof(bytes) - 1 - n)) > 0 ||
-                                     (got < 0 && errno == EINTR))) {
+                                     (got < 0 && errno == EINTR)))
         n += got > 0 ? (size_t)got : 0;
-    }
     bytes[n] = '\0';
     return strncmp(bytes, "{\"ok\":true", 10) == 0;
 }
@@ -65,13 +63,11 @@ static int run(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int parsed = firn_cli_parse(verb, status ? opts : opts + 2, &argc, &argv);
-    if (parsed != FIRN_CLI_GO) {
+    if (parsed != FIRN_CLI_GO)
         return parsed;
-    }
     int fd = firn_control_connect(argv[0], &err);
-    if (fd < 0) {
+    if (fd < 0)
         return firn_cli_fail(&err);
-    }
     const char *request = status ? json ? "status" : follow ? "line" : "show" : verb->name;
     int result;
     if (!ask(fd, request, follow)) {
@@ -81,9 +77,8 @@ static int run(const struct firn_verb *verb, int argc, char **argv)
         result = copy_answer(fd, argv[0]);
     } else {
         result = is_done(fd) ? FIRN_OK : FIRN_IO;
-        if (result) {
+        if (result)
             firn_cli_warn("%s: its daemon gives no answer", argv[0]);
-        }
     }
     close(fd);
     return result;

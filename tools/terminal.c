@@ -16,9 +16,8 @@ static int utf8_length(const unsigned char *s)
     int n = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
           : s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : 0;
     for (int i = 1; i < n; i++) {
-        if ((s[i] & 0xC0) != 0x80) {
+        if ((s[i] & 0xC0) != 0x80)
             return 0;
-        }
     }
     return n;
 }
@@ -57,9 +56,8 @@ static int put_visible(FILE *out, const char *text, bool strict)
 
 int firn_cli_put(FILE *out, const char *text)
 {
-    if (isatty(fileno(out))) {
+    if (isatty(fileno(out)))
         return put_visible(out, text, true);
-    }
     fputs(text, out);
     return (int)strlen(text);
 }
@@ -86,9 +84,8 @@ void firn_cli_warn(const char *fmt, ...)
 
 void firn_cli_note(const char *fmt, ...)
 {
-    if (firn_cli_quiet) {
+    if (firn_cli_quiet)
         return;
-    }
     va_list args;
     va_start(args, fmt);
     say(fmt, args);
@@ -104,12 +101,10 @@ int firn_cli_fail(const struct firn_error *err)
 int firn_cli_flush(void)
 {
     errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
         return FIRN_OK;
-    }
-    if (errno != EPIPE) {
+    if (errno != EPIPE)
         firn_cli_warn("cannot write to standard output: %s", strerror(errno ? errno : EIO));
-    }
     return FIRN_IO;
 }
 
@@ -137,9 +132,8 @@ const char *firn_cli_colour(FILE *out, enum firn_colour colour)
         "\033[0m", "\033[31m", "\033[33m", "\033[32m", "\033[1m", "\033[2m",
     };
     const char *no = getenv("NO_COLOR");
-    if ((no && *no) || !firn_cli_obeys(out)) {
+    if ((no && *no) || !firn_cli_obeys(out))
         return "";
-    }
     return codes[colour];
 }
 
@@ -151,9 +145,8 @@ const char *firn_cli_bytes(char text[32], double bytes)
         return text;
     }
     size_t unit = 0;
-    for (bytes /= 1000; bytes >= 999.95 && unit + 1 < sizeof(units) / sizeof(*units); unit++) {
+    for (bytes /= 1000; bytes >= 999.95 && unit + 1 < sizeof(units) / sizeof(*units); unit++)
         bytes /= 1000;
-    }
     snprintf(text, 32, "%.1f %s", bytes, units[unit]);
     return text;
 }
@@ -166,10 +159,9 @@ const char *firn_cli_s(uint64_t n)
 const char *firn_cli_clock(char text[32], double seconds)
 {
     long s = isfinite(seconds) && seconds > 0 ? (long)fmin(seconds + 0.5, 3.6e8) : 0;
-    if (s >= 3600) {
+    if (s >= 3600)
         snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    } else {
+    else
         snprintf(text, 32, "%ld:%02ld", s / 60, s % 60);
-    }
     return text;
 }

@@ -32,9 +32,8 @@ static void finding_text(const struct firn_finding *f)
         printf(" at byte %llu: ", (unsigned long long)f->offset);
     }
     firn_cli_put(stdout, f->what);
-    if (f->file[0] && f->photographs) {
+    if (f->file[0] && f->photographs)
         printf(" (%zu photograph%s)", f->photographs, firn_cli_s(f->photographs));
-    }
     putchar('\n');
 }
 
@@ -42,16 +41,14 @@ static void finding_text(const struct firn_finding *f)
 static void on_finding(void *user, const struct firn_finding *f)
 {
     struct report *r = user;
-    if (f->file[0]) {
+    if (f->file[0])
         r->places++;
-    } else {
+    else
         r->lost += f->photographs;
-    }
-    if (r->as_json) {
+    if (r->as_json)
         finding_json(&r->json, f);
-    } else {
+    else
         finding_text(f);
-    }
 }
 
 static int end_json(struct report *r, const struct firn_verify_result *v, int status)
@@ -72,26 +69,23 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
 {
     char bytes[32];
     if (status == 0) {
-        if (!firn_cli_quiet) {
+        if (!firn_cli_quiet)
             printf("%zu segment%s, %zu block%s, %s: ", v->segments, firn_cli_s(v->segments),
                    v->blocks, firn_cli_s(v->blocks), firn_cli_bytes(bytes, (double)v->bytes));
-        }
-        if (!firn_cli_quiet && r->places) {
+        if (!firn_cli_quiet && r->places)
             printf("%zu damaged place%s, computed again since; nothing is lost\n", r->places,
                    firn_cli_s(r->places));
-        } else if (!firn_cli_quiet) {
+        else if (!firn_cli_quiet)
             puts("no damage");
-        }
         return status;
     }
-    if (r->lost) {
+    if (r->lost)
         firn_cli_warn("%s: %zu damaged place%s, the feature%s of %zu photograph%s lost; all others "
                       "are whole", dir, r->places, firn_cli_s(r->places),
                       firn_cli_s(r->lost), r->lost, r->lost == 1 ? " is" : "s are");
-    } else {
+    else
         firn_cli_warn("%s: %zu damaged place%s; every photograph that the ledger still names has "
                       "its feature", dir, r->places, firn_cli_s(r->places));
-    }
     firn_cli_note("run the 'firn extract' command of this cache again, which computes what is "
                   "missing; then 'firn repair' sets the damaged files aside");
     return status;
@@ -108,9 +102,8 @@ static int verify(const struct firn_verb *verb, int argc, char **argv)
         {0},
     };
     int status = firn_cli_parse(verb, opts, &argc, &argv);
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     struct firn_verify_result v = {0};
     struct firn_error err = {0};
     if (r.as_json) {
@@ -118,9 +111,8 @@ static int verify(const struct firn_verb *verb, int argc, char **argv)
         firn_json_array(&r.json, "findings");
     }
     status = -firn_verify(argv[0], !quick, on_finding, &r, &v, &err);
-    if (status && v.findings == 0) {
+    if (status && v.findings == 0)
         return firn_cli_fail(&err);
-    }
     status = quick && status ? FIRN_PARTIAL : status;
     return r.as_json ? end_json(&r, &v, status) : end_text(&r, &v, status, argv[0]);
 }

@@ -29,17 +29,15 @@ bool firn_view_spec(const struct firn_fingerprint *fp, struct firn_image_spec *s
     static const char *const keys[] = {"resize", "crop", "exif", "decode", "views"};
     char value[5][64], *views = value[4];
     for (int i = 0; i < 5; i++) {
-        if (!firn_fingerprint_value(fp, FIRN_PART_PREPROCESS, keys[i], value[i], 64)) {
+        if (!firn_fingerprint_value(fp, FIRN_PART_PREPROCESS, keys[i], value[i], 64))
             return false;
-        }
     }
     char *version = strchr(views, '/');
     if (version && strcmp(version, "/1") != 0) {
         return false; /* another generator */
     }
-    if (version) {
+    if (version)
         *version = '\0';
-    }
     *spec = (struct firn_image_spec){.resize = atoi(value[0]), .crop = atoi(value[1]),
                                      .turn = strcmp(value[2], "apply") == 0,
                                      .fast = strcmp(value[3], "fast") == 0};
@@ -53,11 +51,9 @@ bool firn_view_all(const char *path, const uint8_t content[32], const struct fir
     struct firn_image_spec one = {.resize = spec->resize, .crop = 1};
     uint8_t rgb[3], found[32];
     if (firn_preview(path, &one, rgb, &info, found, NULL) != 0 ||
-        memcmp(found, content, sizeof(found)) != 0) {
+        memcmp(found, content, sizeof(found)) != 0)
         return false;
-    }
-    for (int i = 0; i < firn_views_count(&spec->views); i++) {
+    for (int i = 0; i < firn_views_count(&spec->views); i++)
         firn_view_at(spec, content, &info, i, &view[i]);
-    }
     return true;
 }

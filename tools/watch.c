@@ -90,12 +90,10 @@ static char *answer(void *user, const char *request, bool *more)
         *more = true;
         return firn_report_line(&s);
     }
-    if (strcmp(request, "show") == 0) {
+    if (strcmp(request, "show") == 0)
         return firn_report_text(&s, d->cache);
-    }
-    if (strcmp(request, "metrics") == 0) {
+    if (strcmp(request, "metrics") == 0)
         return firn_report_metrics(&s);
-    }
     if (strcmp(request, "pause") == 0 || strcmp(request, "resume") == 0) {
         bool pause = request[0] == 'p';
         firn_watch_pause(d->watch, pause);
@@ -119,9 +117,8 @@ static void write_metrics(struct daemon *d)
     struct firn_error err;
     firn_watch_status(d->watch, &s);
     char *text = firn_report_metrics(&s);
-    if (text && firn_output_replace(d->args->metrics_file, text, &err) != 0) {
+    if (text && firn_output_replace(d->args->metrics_file, text, &err) != 0)
         firn_log(FIRN_LOG_WARNING, NULL, "%s", err.text);
-    }
     free(text);
 }
 
@@ -179,9 +176,8 @@ static bool start_again(struct daemon *d, struct firn_watch_args *fresh)
         firn_log(FIRN_LOG_ERROR, NULL, "%s; the configuration stays as it was", err.text);
         d->failure = start(d, d->args, &err);
     }
-    if (fresh->watch.lock) {
+    if (fresh->watch.lock)
         close(fresh->watch.lock);
-    }
     if (d->failure) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
         d->watch = NULL;
@@ -197,18 +193,15 @@ static bool apply(struct daemon *d, struct firn_watch_args *fresh)
 {
     char fixed[256];
     bool changed = firn_watch_args_changed(d->args, fresh, fixed);
-    if (fixed[0] && strcmp(fixed, d->told) != 0) {
+    if (fixed[0] && strcmp(fixed, d->told) != 0)
         firn_log(FIRN_LOG_WARNING, NULL, "%s: cannot change while the daemon runs; stop it and "
                                          "start it again", fixed);
-    }
     memcpy(d->told, fixed, sizeof(fixed));
     firn_watch_args_keep(fresh, d->first);
-    if (changed && !start_again(d, fresh)) {
+    if (changed && !start_again(d, fresh))
         return false;
-    }
-    if (!changed) {
+    if (!changed)
         firn_watch_rescan(d->watch);
-    }
     use_log(fresh);
     firn_log(FIRN_LOG_INFO, NULL, changed ? "the configuration was read again; goes by it"
                                           : "the configuration was read again");
@@ -241,15 +234,13 @@ static void read_signals(struct daemon *d)
     struct signalfd_siginfo info;
     bool hangup = false;
     while (read(d->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGHUP) {
+        if (info.ssi_signo == SIGHUP)
             hangup = true;
-        } else {
+        else
             d->stop = true;
-        }
     }
-    if (hangup && !d->stop) {
+    if (hangup && !d->stop)
         reload(d);
-    }
 }
 
 /* ---- the loop ---- */
@@ -286,9 +277,8 @@ static void loop(struct daemon *d)
             firn_control_follow(&d->control);
             follow = -1;
         }
-        if (follow < 0 && firn_control_followed(&d->control)) {
+        if (follow < 0 && firn_control_followed(&d->control))
             follow = now + 1000;
-        }
         int64_t deaf = d->control.deaf ? now + 1000 : -1;
         int64_t due = earlier(earlier(watchdog, deaf), earlier(metrics, follow));
         struct pollfd fds[FIRN_CLIENTS + 3] = {
@@ -296,9 +286,8 @@ static void loop(struct daemon *d)
             {.fd = firn_watch_fd(d->watch), .events = POLLIN}};
         int n = 2 + firn_control_poll(&d->control, fds + 2);
         poll(fds, (nfds_t)n, due < 0 ? -1 : due > now ? (int)(due - now) : 0);
-        if (fds[1].revents) {
+        if (fds[1].revents)
             return;
-        }
         read_signals(d);
         firn_control_serve(&d->control);
     }
@@ -318,15 +307,14 @@ static int finish(struct daemon *d)
     firn_control_done(&d->control, "stop");
     firn_control_close(&d->control);
     close(d->signals);
-    if (d->failure) {
+    if (d->failure)
         firn_log(FIRN_LOG_INFO, NULL, "stopped");
-    } else if (status) {
+    else if (status)
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
-    } else {
+    else
         firn_log(FIRN_LOG_INFO, NULL, "stopped; %llu photograph%s done, %llu failed",
                  (unsigned long long)s.done, firn_cli_s(s.done),
                  (unsigned long long)(s.skipped + s.corrupt));
-    }
     return status;
 }
 
@@ -341,9 +329,8 @@ static int serve(struct daemon *d)
     }
     d->control.user = d;
     d->control.answer = answer;
-    if (firn_control_open(&d->control, d->cache, &err) != 0) {
+    if (firn_control_open(&d->control, d->cache, &err) != 0)
         firn_log(FIRN_LOG_WARNING, NULL, "%s", err.text);
-    }
     firn_log(FIRN_LOG_INFO, NULL, "watching for %s", d->cache);
     firn_notify("READY=1");
     firn_background_ready();
@@ -375,16 +362,14 @@ static int watch(const struct firn_verb *verb, int argc, char **argv)
         firn_watch_args_free(args);
         return FIRN_NOMEM;
     }
-    if (args->priority != 2) {
+    if (args->priority != 2)
         lower_priority();
-    }
     mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
     struct daemon d = {.first = args, .args = args, .verb = verb, .argc = argc, .argv = argv,
                        .cache = args->watch.extract.cache};
     status = serve(&d);
-    if (d.args != d.first) {
+    if (d.args != d.first)
         firn_watch_args_free(d.args);
-    }
     firn_watch_args_free(d.first);
     return status;
 }

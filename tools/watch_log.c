@@ -51,14 +51,12 @@ static void say_json(enum firn_log_level level, const char *path, const char *te
     firn_json_number(&j, "time", now());
     firn_json_string(&j, "level", level == FIRN_LOG_ERROR     ? "error"
                                   : level == FIRN_LOG_WARNING ? "warning" : "info");
-    if (path) {
+    if (path)
         firn_json_string(&j, "path", path);
-    }
     firn_json_string(&j, "message", text);
     firn_json_end_object(&j);
-    if (!j.failed) {
+    if (!j.failed)
         fprintf(stderr, "%s\n", j.text);
-    }
     free(j.text);
 }
 
@@ -82,9 +80,8 @@ void firn_log(enum firn_log_level level, const char *path, const char *fmt, ...)
 {
     char text[1024];
     va_list args;
-    if (level >= FIRN_LOG_INFO && firn_cli_quiet) {
+    if (level >= FIRN_LOG_INFO && firn_cli_quiet)
         return;
-    }
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
@@ -103,8 +100,7 @@ void firn_log_recent(void (*each)(void *user, double time, const char *text), vo
 {
     pthread_mutex_lock(&mutex);
     unsigned first = n_kept < FIRN_LOG_KEPT ? 0 : n_kept - FIRN_LOG_KEPT;
-    for (unsigned i = first; i < n_kept; i++) {
+    for (unsigned i = first; i < n_kept; i++)
         each(user, kept[i % FIRN_LOG_KEPT].time, kept[i % FIRN_LOG_KEPT].text);
-    }
     pthread_mutex_unlock(&mutex);
 }

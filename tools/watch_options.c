@@ -11,9 +11,8 @@ static const char *find_config(int argc, char **argv)
         if (strcmp(argv[i], "--config") == 0) {
             return argv[i + 1]; /* the last one is NULL */
         }
-        if (strncmp(argv[i], "--config=", 9) == 0) {
+        if (strncmp(argv[i], "--config=", 9) == 0)
             return argv[i] + 9;
-        }
     }
     return NULL;
 }
@@ -85,19 +84,15 @@ static int read_all(struct firn_watch_args *m, const struct firn_verb *verb, int
     firn_extract_table(args, own);
     const char *config = find_config(argc, m->argv);
     int status = config ? firn_config_read(verb, args->table, config, &m->file) : FIRN_CLI_GO;
-    if (status == FIRN_CLI_GO) {
+    if (status == FIRN_CLI_GO)
         status = firn_extract_parse(verb, args, argc, m->argv);
-    }
-    if (status != FIRN_CLI_GO) {
+    if (status != FIRN_CLI_GO)
         return status;
-    }
     m->directories = m->file.directories;
-    for (size_t i = 0; i < args->options.n_paths && m->directories.n < FIRN_OPT_LIST_MOST; i++) {
+    for (size_t i = 0; i < args->options.n_paths && m->directories.n < FIRN_OPT_LIST_MOST; i++)
         m->directories.item[m->directories.n++] = args->options.paths[i];
-    }
-    if (m->directories.n == 0) {
+    if (m->directories.n == 0)
         return firn_cli_usage(verb, "no directory given");
-    }
     complete(m);
     return FIRN_CLI_GO;
 }
@@ -107,9 +102,8 @@ int firn_watch_args_read(struct firn_watch_args **out, const struct firn_verb *v
 {
     struct firn_watch_args *m = calloc(1, sizeof(*m));
     *out = m;
-    if (m) {
+    if (m)
         m->argv = malloc(((size_t)argc + 1) * sizeof(*m->argv));
-    }
     if (!m || !m->argv) {
         firn_cli_warn("out of memory");
         return FIRN_NOMEM;
@@ -131,13 +125,11 @@ void firn_watch_args_free(struct firn_watch_args *m)
 
 static bool same_list(const struct firn_opt_list *a, const struct firn_opt_list *b)
 {
-    if (a->n != b->n) {
+    if (a->n != b->n)
         return false;
-    }
     for (size_t i = 0; i < a->n; i++) {
-        if (strcmp(a->item[i], b->item[i]) != 0) {
+        if (strcmp(a->item[i], b->item[i]) != 0)
             return false;
-        }
     }
     return true;
 }
@@ -167,9 +159,8 @@ static bool same_value(const struct firn_opt *a, const struct firn_opt *b)
 
 static bool is_one_of(const char *name, const char *const *names)
 {
-    while (*names && strcmp(name, *names) != 0) {
+    while (*names && strcmp(name, *names) != 0)
         names++;
-    }
     return *names != NULL;
 }
 
@@ -186,11 +177,10 @@ static void add_fixed(char fixed[256], const struct firn_opt *opt)
 {
     size_t n = strlen(fixed);
     n += (size_t)snprintf(fixed + n, 256 - n, "%s%s", n ? ", " : "", opt->name);
-    if (n < 256 && opt->kind == FIRN_OPT_COUNT) {
+    if (n < 256 && opt->kind == FIRN_OPT_COUNT)
         snprintf(fixed + n, 256 - n, " = %d", *(const int *)opt->value);
-    } else if (n < 256 && opt->kind == FIRN_OPT_TEXT && *(char *const *)opt->value) {
+    else if (n < 256 && opt->kind == FIRN_OPT_TEXT && *(char *const *)opt->value)
         snprintf(fixed + n, 256 - n, " = %s", *(char *const *)opt->value);
-    }
 }
 
 bool firn_watch_args_changed(const struct firn_watch_args *from, const struct firn_watch_args *to,
@@ -201,14 +191,12 @@ bool firn_watch_args_changed(const struct firn_watch_args *from, const struct fi
     fixed[0] = '\0';
     for (size_t i = 0; from->extract.table[i].kind; i++) {
         const struct firn_opt *opt = &from->extract.table[i];
-        if (same_value(opt, &to->extract.table[i])) {
+        if (same_value(opt, &to->extract.table[i]))
             continue;
-        }
-        if (is_fixed(opt)) {
+        if (is_fixed(opt))
             add_fixed(fixed, &to->extract.table[i]);
-        } else {
+        else
             changed |= !is_one_of(opt->name, outside);
-        }
     }
     return changed;
 }
@@ -224,9 +212,8 @@ void firn_watch_args_keep(struct firn_watch_args *to, const struct firn_watch_ar
 {
     for (size_t i = 0; from->extract.table[i].kind; i++) {
         const struct firn_opt *opt = &from->extract.table[i];
-        if (is_fixed(opt)) {
+        if (is_fixed(opt))
             memcpy(to->extract.table[i].value, opt->value, size_of(opt));
-        }
     }
     firn_extract_complete(&to->extract);
     complete(to);

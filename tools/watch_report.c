@@ -18,9 +18,8 @@ static double resident(void)
     long pages = 0, all;
     FILE *f = fopen("/proc/self/statm", "re");
     if (f) {
-        if (fscanf(f, "%ld %ld", &all, &pages) != 2) {
+        if (fscanf(f, "%ld %ld", &all, &pages) != 2)
             pages = 0;
-        }
         fclose(f);
     }
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
@@ -95,9 +94,8 @@ char *firn_report_json(const struct firn_watch_status *s)
 
 static const char *since(char text[32], int64_t unix_time)
 {
-    if (!unix_time) {
+    if (!unix_time)
         return strcpy(text, "never");
-    }
     int64_t seconds = (int64_t)time(NULL) - unix_time;
     firn_cli_clock(text, (double)(seconds > 0 ? seconds : 0));
     return strcat(text, " ago");
@@ -115,9 +113,8 @@ static void print_error(void *user, double when, const char *text)
     char at[32] = "";
     time_t t = (time_t)when;
     struct tm local;
-    if (localtime_r(&t, &local)) {
+    if (localtime_r(&t, &local))
         strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &local);
-    }
     fprintf(e->out, "%s  %s  ", e->begun ? "" : "last errors\n", at);
     e->begun = true;
     for (; *text; text++) { /* it goes to a terminal: nothing may move its cursor */
@@ -132,9 +129,8 @@ char *firn_report_text(const struct firn_watch_status *s, const char *cache)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     struct errors errors = {.out = out};
-    if (!out) {
+    if (!out)
         return NULL;
-    }
     fprintf(out, "%-15s %s%s%s, process %ld, started %s\n", cache, states[s->state],
             s->why[0] ? ": " : "", s->why, (long)getpid(), since(clock, s->started));
     fprintf(out, "%-15s %" PRIu64 " queued, %" PRIu64 " of them settling\n", "photographs",
@@ -151,10 +147,9 @@ char *firn_report_text(const struct firn_watch_status *s, const char *cache)
     fprintf(out, "%-15s %s resident, model %s\n", "memory", firn_cli_bytes(bytes, resident()),
             s->loaded ? "loaded" : "given back");
     fprintf(out, "%-15s %.1f images/s\n", "speed", s->images_per_second);
-    for (int i = 0; i < FIRN_STAGES; i++) {
+    for (int i = 0; i < FIRN_STAGES; i++)
         fprintf(out, "  %-13s %" PRIu64 " waiting, %.2f s busy\n", firn_stage_names[i],
                 s->waiting[i], s->busy[i]);
-    }
     firn_log_recent(print_error, &errors);
     fclose(out);
     return text;
@@ -188,15 +183,13 @@ static void add_photographs(FILE *out, const struct firn_watch_status *s)
 static void add_stage_families(FILE *out, const struct firn_watch_status *s)
 {
     family(out, "stage_cpu_seconds", "counter", "CPU time of each stage.");
-    for (int i = 0; i < FIRN_STAGES; i++) {
+    for (int i = 0; i < FIRN_STAGES; i++)
         fprintf(out, "firn_stage_cpu_seconds_total{stage=\"%s\"} %.6f\n", firn_stage_names[i],
                 s->busy[i]);
-    }
     family(out, "stage_waiting", "gauge", "Photographs in front of each stage.");
-    for (int i = 0; i < FIRN_STAGES; i++) {
+    for (int i = 0; i < FIRN_STAGES; i++)
         fprintf(out, "firn_stage_waiting{stage=\"%s\"} %" PRIu64 "\n", firn_stage_names[i],
                 s->waiting[i]);
-    }
 }
 
 static void add_gauge(FILE *out, const char *name, const char *help, double value)
@@ -216,9 +209,8 @@ char *firn_report_metrics(const struct firn_watch_status *s)
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    if (!out) {
+    if (!out)
         return NULL;
-    }
     add_photographs(out, s);
     add_stage_families(out, s);
     add_counter(out, "read_bytes", "Bytes of photographs that were read.", s->bytes_read);
@@ -237,9 +229,8 @@ char *firn_report_metrics(const struct firn_watch_status *s)
               "Unix time at which a photograph became durable last; 0: never.",
               (double)s->last_success);
     family(out, "state", "stateset", "What the daemon is doing.");
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         fprintf(out, "firn_state{firn_state=\"%s\"} %d\n", states[i], (int)s->state == i);
-    }
     family(out, "build", "info", "The version of the program.");
     fprintf(out, "firn_build_info{version=\"%s\"} 1\n# EOF\n", FIRN_VERSION);
     fclose(out);

@@ -36,9 +36,8 @@ static int print_json(const struct firn_fingerprint *a, const struct firn_finger
     firn_json_object(&j, NULL);
     firn_json_bool(&j, "equal", differences == 0);
     firn_json_array(&j, "differences");
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
         firn_json_string(&j, NULL, line);
-    }
     firn_json_end_array(&j);
     firn_fingerprint_json(&j, "a", a);
     firn_fingerprint_json(&j, "b", b);
@@ -48,13 +47,11 @@ static int print_json(const struct firn_fingerprint *a, const struct firn_finger
 
 static void print_text(char **names, char *text, int differences)
 {
-    if (firn_cli_verbose) {
+    if (firn_cli_verbose)
         printf("A is %s\nB is %s\n", names[0], names[1]);
-    }
     if (differences) {
-        if (!firn_cli_verbose) {
+        if (!firn_cli_verbose)
             firn_shorten_hashes(text);
-        }
         fputs(text, stdout);
     } else {
         printf("%s and %s have the same fingerprint: their features can be mixed\n", names[0],
@@ -68,17 +65,15 @@ static int compare(char **names, bool json, bool exit_code)
     struct firn_error err = {0};
     char text[TEXT_SIZE] = "";
     for (int i = 0; i < 2; i++) {
-        if (fingerprint_of(names[i], &fp[i], &err)) {
+        if (fingerprint_of(names[i], &fp[i], &err))
             return firn_cli_fail(&err);
-        }
     }
     int differences = firn_fingerprint_diff(&fp[0], &fp[1], text, sizeof(text));
     int status = FIRN_OK;
-    if (json) {
+    if (json)
         status = print_json(&fp[0], &fp[1], text, differences);
-    } else if (!firn_cli_quiet) {
+    else if (!firn_cli_quiet)
         print_text(names, text, differences);
-    }
     return status == FIRN_OK && exit_code && differences ? FIRN_CONFIG : status;
 }
 

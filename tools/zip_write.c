@@ -27,9 +27,8 @@ struct bytes {
 
 static void put(struct bytes *b, uint64_t value, int size)
 {
-    for (int i = 0; i < size; i++) {
+    for (int i = 0; i < size; i++)
         b->data[b->n++] = (uint8_t)(value >> (8 * i));
-    }
 }
 
 static uint32_t crc_table[8][256];
@@ -37,14 +36,12 @@ static uint32_t crc_table[8][256];
 /** Eight tables, so that eight bytes go in one step (Intel's slicing-by-8). */
 static void make_table(void)
 {
-    if (crc_table[0][1]) {
+    if (crc_table[0][1])
         return;
-    }
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
-        for (int k = 0; k < 8; k++) {
+        for (int k = 0; k < 8; k++)
             c = c & 1 ? 0xEDB88320u ^ (c >> 1) : c >> 1;
-        }
         crc_table[0][i] = c;
     }
     for (uint32_t i = 0; i < 256; i++) {
@@ -64,9 +61,8 @@ static uint32_t crc32_of(uint32_t crc, const uint8_t *p, size_t n)
               crc_table[5][crc >> 16 & 0xFF] ^ crc_table[4][crc >> 24] ^ crc_table[3][p[4]] ^
               crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
     }
-    for (; n; n--, p++) {
+    for (; n; n--, p++)
         crc = crc_table[0][(crc ^ *p) & 0xFF] ^ (crc >> 8);
-    }
     return ~crc;
 }
 
@@ -130,9 +126,8 @@ static void directory_entry(struct firn_zip *zip, const struct firn_zip_member *
         put(&extra, m->size, 8);
         put(&extra, m->size, 8);
     }
-    if (far) {
+    if (far)
         put(&extra, m->offset, 8);
-    }
     put(&b, DIRECTORY_ENTRY, 4);
     put(&b, 3 << 8 | 45, 2); /* made on Unix */
     put(&b, extra.n ? 45 : 20, 2);
@@ -185,13 +180,11 @@ static void end64(struct firn_zip *zip, uint64_t start, uint64_t size)
 void firn_zip_end(struct firn_zip *zip)
 {
     uint64_t start = zip->out->offset;
-    for (int i = 0; i < zip->n; i++) {
+    for (int i = 0; i < zip->n; i++)
         directory_entry(zip, &zip->member[i]);
-    }
     uint64_t size = zip->out->offset - start;
-    if (start >= zip->limit) {
+    if (start >= zip->limit)
         end64(zip, start, size);
-    }
     struct bytes b = {.n = 0};
     put(&b, END, 4);
     put(&b, 0, 4); /* disks */
