@@ -366,6 +366,8 @@ int firn_load(struct firn_loaded *loaded, const char *dir, enum firn_load_for wh
             break;
         /* else a compaction removed what it has written anew; then what is new is there */
     }
+    if (result == 0 && what_for == FIRN_LOAD_RESCUE)
+        result = firn_loaded_rescue(loaded, err);
     if (result != 0)
         firn_loaded_fini(loaded);
     return result;

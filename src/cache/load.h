@@ -41,6 +41,7 @@ struct firn_loaded {
 enum firn_load_for {
     FIRN_LOAD_READER, /* only what is acknowledged; by the atlas when there is one */
     FIRN_LOAD_WHOLE,  /* the same without atlas */
+    FIRN_LOAD_RESCUE, /* ... and then what only the atlas still knows: firn_loaded_rescue() */
     FIRN_LOAD_WRITER  /* all that is whole */
 };
 
@@ -57,6 +58,13 @@ void firn_loaded_fini(struct firn_loaded *loaded);
  */
 int firn_load_records(struct firn_loaded *loaded, struct firn_codec *codec,
                       const volatile int *stop, struct firn_error *err);
+
+/**
+ * Adds the entries of ledgers that are damaged, if there is an atlas of these segments. Their
+ * `segment` is FIRN_OF_NO_SEGMENT, for no block that can be read has them. FIRN_IO, FIRN_NOMEM.
+ */
+int firn_loaded_rescue(struct firn_loaded *loaded, struct firn_error *err);
+#define FIRN_OF_NO_SEGMENT UINT32_MAX
 
 /**
  * Holds the segments against the newest roster and LOCK: takes those off the list that are no part

@@ -98,6 +98,11 @@ int firn_cache_open_whole(struct firn_cache **out, const char *dir, struct firn_
     return open_for(out, dir, FIRN_LOAD_WHOLE, err);
 }
 
+int firn_cache_open_rescue(struct firn_cache **out, const char *dir, struct firn_error *err)
+{
+    return open_for(out, dir, FIRN_LOAD_RESCUE, err);
+}
+
 void firn_cache_close(struct firn_cache *cache)
 {
     if (!cache)

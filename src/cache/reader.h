@@ -20,6 +20,9 @@ struct firn_cache {
 
 /** firn_cache_open() without a look at INDEX: the index holds all, as whoever writes needs it. */
 int firn_cache_open_whole(struct firn_cache **out, const char *dir, struct firn_error *err);
+/** The same, with the photographs of damaged ledgers that INDEX still knows: firn_loaded_rescue().
+ */
+int firn_cache_open_rescue(struct firn_cache **out, const char *dir, struct firn_error *err);
 
 void firn_cache_destroy_hands(struct firn_cache *cache);
 

@@ -100,7 +100,8 @@ static bool is_concerned(void *user, size_t i, struct firn_entry *e)
 {
     struct repair *r = user;
     (void)i;
-    return is_damaged(r, firn_cache_loaded(r->cache)->segment[e->segment].number) ||
+    return e->segment == FIRN_OF_NO_SEGMENT ||
+           is_damaged(r, firn_cache_loaded(r->cache)->segment[e->segment].number) ||
            (e->state == FIRN_DONE && !firn_writer_has(r->writer, e->content));
 }
 
@@ -164,7 +165,7 @@ static int find_damage(struct repair *r, const char *dir, bool *bad, struct firn
 static int repair(struct repair *r, const char *dir, struct firn_error *err)
 {
     struct firn_cache *cache;
-    int status = firn_cache_open_whole(&cache, dir, err);
+    int status = firn_cache_open_rescue(&cache, dir, err);
     if (status != 0)
         return status;
     r->cache = cache;
