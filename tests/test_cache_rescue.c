@@ -140,15 +140,49 @@ static bool repair_ledger(size_t k, bool rows_too)
     bool found = flip(dir, k, FIRN_BLOCK_LEDGER);
     if (found) {
         CHECK(!rows_too || flip(dir, k / 2, FIRN_BLOCK_ROWS));
-        size_t lost = repair(dir, false).lost;
-        CHECK_INT(lost > 0, rows_too);
-        CHECK_INT(repair(dir, true).lost, lost);
-        check_kept(dir, before, lost);
+        struct firn_upkeep told = repair(dir, false), done = repair(dir, true);
+        CHECK_INT(told.lost > 0, rows_too);
+        CHECK_INT(done.lost, told.lost);
+        CHECK_INT(told.unnamed + done.unnamed, 0);
+        check_kept(dir, before, done.lost);
     }
     firn_cache_close(before);
     remove_dir(dir);
     free(dir);
     return found;
+}
+
+/* Without INDEX, or with one of which a part is damaged, what is left out is counted. */
+static void test_unnamed(bool torn)
+{
+    char *dir = make(), index[4200];
+    size_t size;
+    struct firn_cache *before = open_reader(dir);
+    struct firn_cache_stat had, has;
+    firn_cache_stat(before, &had);
+    snprintf(index, sizeof index, "%s/INDEX", dir);
+    CHECK(flip(dir, 6, FIRN_BLOCK_LEDGER));
+    uint8_t *bytes = slurp(index, &size);
+    size_t leaf = (size - 1) - (size - 1) % FIRN_HEADER; /* the last one */
+    while (leaf + FIRN_HEADER > size || firn_get(bytes + leaf, 4) != FIRN_MAGIC_BLOCK)
+        leaf -= FIRN_HEADER;
+    bytes[leaf + FIRN_HEADER] ^= 1;
+    CHECK_INT(unlink(index), 0);
+    if (torn)
+        spill(index, bytes, size);
+    free(bytes);
+    size_t unnamed = repair(dir, false).unnamed;
+    CHECK(unnamed > 0);
+    CHECK_INT(repair(dir, true).unnamed, unnamed);
+    struct firn_cache *after = open_reader(dir);
+    firn_cache_stat(after, &has);
+    CHECK(has.records < had.records);
+    CHECK(has.records + unnamed >= had.records); /* what was superseded has no name either */
+    firn_cache_close(after);
+    firn_cache_close(before);
+    check_clean(dir);
+    remove_dir(dir);
+    free(dir);
 }
 
 int main(void)
@@ -157,5 +191,7 @@ int main(void)
     while (repair_ledger(k, false) && repair_ledger(k, true))
         k++;
     CHECK(k > 7, "%zu", k);
+    test_unnamed(false);
+    test_unnamed(true);
     CHECK_DONE();
 }

@@ -23,6 +23,11 @@ static void tell(const char *dir, const struct firn_upkeep *u, bool yes)
         printf("%s: %zu feature%s lost; run the 'firn extract' command of this cache again to "
                "compute %s\n", dir, u->lost, u->lost == 1 ? " is" : "s are",
                u->lost == 1 ? "it" : "them");
+    if (u->unnamed)
+        printf("%s: nothing says any more which photographs %zu feature%s of; run the 'firn "
+               "extract' command of this cache %s\n", dir, u->unnamed,
+               u->unnamed == 1 ? " is" : "s are",
+               yes ? "again, they were left out" : "first, then none need be computed again");
 }
 
 static int repair(const struct firn_verb *verb, int argc, char **argv)
@@ -47,7 +52,7 @@ static int repair(const struct firn_verb *verb, int argc, char **argv)
     struct firn_error err = {0};
     if (firn_repair(argv[0], &o, &u, &err))
         return firn_cli_fail(&err);
-    status = u.lost || (u.damaged && !o.yes) ? FIRN_PARTIAL : FIRN_OK;
+    status = u.lost || u.unnamed || (u.damaged && !o.yes) ? FIRN_PARTIAL : FIRN_OK;
     if (json) {
         int printed = firn_upkeep_json(&u);
         return printed ? printed : status;
@@ -63,8 +68,8 @@ const struct firn_verb firn_verb_repair = {
     .summary = "get what is whole out of damaged files; a dry run unless --yes",
     .more = "Names the photographs whose feature is lost. With --yes, what is whole in a\n"
             "damaged file is written into a new one, and the damaged one is kept under the\n"
-            "name FILE.damaged. Exit status 1: features are lost, or (without --yes) there\n"
-            "is something to repair.\n",
+            "name FILE.damaged. Exit status 1: features are lost, or the names of\n"
+            "their photographs, or (without --yes) there is something to repair.\n",
     .min_args = 1,
     .max_args = 1,
     .run = repair,

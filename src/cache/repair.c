@@ -162,6 +162,36 @@ static int find_damage(struct repair *r, const char *dir, bool *bad, struct firn
     return r->no_memory ? firn_fail_nomem(err, "the list of damage") : 0;
 }
 
+/* Whether entries are missing that nothing else has. */
+static bool lacks_entries(const struct firn_loaded *l)
+{
+    bool any = false;
+    for (size_t i = 0; i < l->n_doubt; i++)
+        any |= l->doubt[i].entries;
+    return any && !l->rescued;
+}
+
+/* Counts the features in damaged segments whose photographs only such entries named. */
+static int count_unnamed(struct repair *r, struct firn_error *err)
+{
+    const struct firn_index *index = &firn_cache_loaded(r->cache)->index;
+    const struct firn_row *row;
+    if (!lacks_entries(firn_cache_loaded(r->cache)))
+        return 0;
+    bool *named = calloc(index->n_row + 1, sizeof *named);
+    if (!named)
+        return firn_fail_nomem(err, "a list of features");
+    for (size_t i = 0; i < index->n_entry; i++) {
+        size_t at = 0;
+        while ((row = firn_index_rows(index, index->entry[i].content, &at)) != NULL)
+            named[row - index->row] = true;
+    }
+    for (size_t i = 0; i < index->n_row; i++)
+        r->result->unnamed += !named[i] && is_damaged(r, segment_of(r, index->row + i));
+    free(named);
+    return 0;
+}
+
 static int repair(struct repair *r, const char *dir, struct firn_error *err)
 {
     struct firn_cache *cache;
@@ -170,7 +200,9 @@ static int repair(struct repair *r, const char *dir, struct firn_error *err)
         return status;
     r->cache = cache;
     firn_upkeep_count(cache, r->result, true);
-    status = r->writer ? carry_out(r, err) : find_lost(r, err);
+    status = count_unnamed(r, err);
+    if (status == 0)
+        status = r->writer ? carry_out(r, err) : find_lost(r, err);
     firn_cache_close(cache);
     return status;
 }
