@@ -93,12 +93,15 @@ static void *drain(void *arg)
     return NULL;
 }
 
+static bool follows; /* as the daemon does */
+
 static void read_files(struct reading *reading, bool uring, firn_read_fault_fn *fault,
                        void *user)
 {
     struct bench b;
     struct firn_error err;
-    struct firn_read_config config = {.fault = fault, .fault_user = user};
+    struct firn_read_config config = {
+        .follows = follows, .fault = fault, .fault_user = user};
     pthread_t thread;
     memset(reading, 0, sizeof *reading);
     bench_create(&b, 1, 1);
@@ -268,6 +271,14 @@ static void test_changed(bool uring)
         CHECK_INT(r.of[6].fate, FIRN_LIVE);
         make_files();
     }
+    follows = true;
+    read_files(&r, uring, change, (void *)"g");
+    CHECK_INT(r.of[5].fate, FIRN_DROPPED); /* to be looked at again */
+    CHECK_INT(r.of[6].fate, FIRN_LIVE);
+    CHECK_INT(r.of[FILES].fate, FIRN_DROPPED); /* is gone */
+    CHECK_STR(r.of[FILES + 1].reason, "not a regular file");
+    follows = false;
+    make_files();
 }
 
 static void test_halt(bool uring)

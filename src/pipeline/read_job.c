@@ -39,6 +39,16 @@ static enum firn_step give_up(struct firn_job *job, const char *reason)
     return finish(job);
 }
 
+/* Whoever follows what happens looks again, and only then takes it down. */
+static enum firn_step give_up_changed(struct firn_job *job)
+{
+    if (!job->config->follows)
+        return give_up(job, firn_read_changed);
+    firn_board_tell(job->config->board, FIRN_SKIPPED, job->item->path, "%s", firn_read_changed);
+    firn_item_drop(job->item);
+    return finish(job);
+}
+
 static int64_t nanoseconds(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -87,7 +97,7 @@ static enum firn_step compare(struct firn_job *job)
         return give_up(job, strerror(errno));
     if ((uint64_t)st.st_size != item->size || nanoseconds(st.st_mtim) != item->mtime_ns ||
         nanoseconds(st.st_ctim) != item->ctime_ns)
-        return give_up(job, firn_read_changed);
+        return give_up_changed(job);
     return finish(job);
 }
 
@@ -134,7 +144,7 @@ enum firn_step firn_job_advance(struct firn_job *job, int result)
         return examine(job);
     }
     if (result == 0) /* the end, before the size it had */
-        return give_up(job, firn_read_changed);
+        return give_up_changed(job);
     job->got += (size_t)result;
     return job->got < job->item->size ? job->step : compare(job);
 }
