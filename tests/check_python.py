@@ -7,9 +7,11 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
+import warnings
 
 from firn_test import Bench, need
 
@@ -150,6 +152,19 @@ try:
     t.check(False, "another process gets as many rows, and others")
 except firn.Error as error:
     t.check(error.code == 78, error)
+
+# A part that is lost is said when a cache is opened, and nothing is said of one that is whole.
+shutil.copytree(t.dir / "cache", t.dir / "cut")
+largest = max((t.dir / "cut").glob("seg*"), key=lambda file: file.stat().st_size)
+os.truncate(largest, largest.stat().st_size // 2)
+for name, lost in (("cut", 1), ("cache", 0)):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        part = firn.open(t.dir / name)
+    words = [str(warning.message) for warning in told]
+    t.check(len(words) == lost and all("a part of the cache is lost" in word for word in words) and
+            all(warning.filename.endswith("check_python.py") for warning in told), words)
+    t.check(part.stat["lost_segments"] == lost, f"{name}: {part.stat}")
 
 # What cannot be opened raises, and nothing else happens when it is thrown away.
 ignored = []

@@ -139,12 +139,9 @@ static int export_cache(struct firn_cache *cache, const struct request *request)
     struct firn_error err = {0};
     struct firn_cache_stat s;
     firn_cache_stat(cache, &s);
-    if (s.lost_segments) {
-        firn_cli_warn("nothing is exported: a part of the cache is lost; run its 'firn extract' "
-                      "command again, and 'firn repair' if that is not enough");
-        return FIRN_DATA;
-    }
-    int result = prepare(&e, request, &err);
+    int result = firn_cache_check(cache, &err);
+    if (result == 0)
+        result = prepare(&e, request, &err);
     if (result == 0)
         result = write_file(&e, request->path, &err);
     if (result == 0) {

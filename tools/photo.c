@@ -7,14 +7,19 @@
 #define LONG_HASH 40 /* hexadecimal digits that are shortened to ... */
 #define SHORT_HASH 12 /* ... so many, enough to tell two apart by eye */
 
+void firn_cache_tell_doubts(const struct firn_cache *cache, const char *dir)
+{
+    char doubt[256];
+    for (size_t i = 0; firn_cache_doubt(cache, i, doubt); i++)
+        firn_cli_warn("%s: %s; 'firn verify' says what to do", dir, doubt);
+}
+
 int firn_open_cache(struct firn_cache **cache, const char *dir)
 {
     struct firn_error err = {0};
-    char doubt[256];
     if (firn_cache_open(cache, dir, &err))
         return firn_cli_fail(&err);
-    for (size_t i = 0; firn_cache_doubt(*cache, i, doubt); i++)
-        firn_cli_warn("%s: %s; 'firn verify' says what to do", dir, doubt);
+    firn_cache_tell_doubts(*cache, dir);
     return FIRN_OK;
 }
 

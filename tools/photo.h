@@ -12,6 +12,9 @@
  */
 int firn_open_cache(struct firn_cache **cache, const char *dir);
 
+/** Warns on stderr of each part of an open cache that is missing. */
+void firn_cache_tell_doubts(const struct firn_cache *cache, const char *dir);
+
 /** "done", "skipped", "corrupt", "gone". */
 const char *firn_photo_state(enum firn_state state);
 

@@ -22,6 +22,7 @@ static int fingerprint_of(const char *what, struct firn_fingerprint *fp, struct 
     struct firn_cache *cache;
     int result = firn_cache_open(&cache, what, err);
     if (result == 0) {
+        firn_cache_tell_doubts(cache, what);
         *fp = *firn_cache_fingerprint(cache);
         firn_cache_close(cache);
     }

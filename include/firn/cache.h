@@ -86,6 +86,9 @@ const struct firn_fingerprint *firn_cache_fingerprint(const struct firn_cache *c
  */
 bool firn_cache_doubt(const struct firn_cache *cache, size_t i, char text[256]);
 
+/** 0, or FIRN_DATA: of what was acknowledged a part is missing; what is left is a smaller set. */
+int firn_cache_check(const struct firn_cache *cache, struct firn_error *err);
+
 /** Class names, sorted by code point; NULL beyond the last. */
 const char *firn_cache_class(const struct firn_cache *cache, size_t label);
 

@@ -121,8 +121,9 @@ struct firn_probe {
  * Multinomial logistic regression with an L2 penalty on standardised features: less the mean of
  * each, over the deviation of all, both of the training set. FIRN_CONFIG: the
  * fingerprints differ (said in words), classes have nothing in common, or this firn was built
- * without liblbfgs; FIRN_DATA: nothing to learn from (no classes, one class, nothing to judge by);
- * FIRN_USAGE; as firn_cache_open() and firn_cache_features(). Free with firn_probe_free().
+ * without liblbfgs; FIRN_DATA: nothing to learn from (no classes, one class, nothing to judge by),
+ * or a part of a cache is lost; FIRN_USAGE; as firn_cache_open() and firn_cache_features(). Free
+ * with firn_probe_free().
  */
 int firn_probe(struct firn_probe **out, const struct firn_probe_options *options,
                struct firn_error *err);

@@ -128,6 +128,14 @@ bool firn_cache_doubt(const struct firn_cache *cache, size_t i, char text[256])
     return firn_loaded_doubt(&cache->loaded, i, text);
 }
 
+int firn_cache_check(const struct firn_cache *cache, struct firn_error *err)
+{
+    if (cache->stat.lost_segments == 0)
+        return 0;
+    return firn_fail(err, FIRN_DATA, "%s: a part of the cache is lost; run its 'firn extract' "
+                     "command again, and 'firn repair' if that is not enough", cache->loaded.dir);
+}
+
 const char *firn_cache_class(const struct firn_cache *cache, size_t label)
 {
     const struct firn_order *order = &cache->view.order;

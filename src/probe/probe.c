@@ -113,8 +113,12 @@ static int compare_fingerprints(struct run *r, struct firn_error *err)
 static int open_caches(struct run *r, struct firn_error *err)
 {
     int status = firn_cache_open(&r->cache[0], r->o->train, err);
+    if (!status)
+        status = firn_cache_check(r->cache[0], err);
     if (!status && r->o->val)
         status = firn_cache_open(&r->cache[1], r->o->val, err);
+    if (!status && r->o->val)
+        status = firn_cache_check(r->cache[1], err);
     return status ? status : compare_fingerprints(r, err);
 }
 

@@ -51,6 +51,11 @@ quiet extract -o few.firn few
 probe few.firn
 probe --epochs 0 few.firn val.firn
 probe no.firn
+echo "# of which a part is lost"
+cp -r val.firn cut.firn
+truncate -s 8192 cut.firn/seg-00000001.firn
+probe -q train.firn cut.firn
+probe -q --json cut.firn
 echo "# the same photographs on both sides"
 probe --epochs 0 train.firn train.firn
 echo "# other features"

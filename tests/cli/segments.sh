@@ -13,6 +13,7 @@ firn ls cache 2>&1 | sed 's/^.*done$/a photograph/' | sort -u
 firn export cache -o out.npy
 echo "exit $?"
 firn verify cache 2>&1 | sed 's/byte [0-9]*/byte N/'
+try firn why cache cache
 try extract -o cache photos
 try firn verify cache
 quiet firn export -q cache -o out.npy

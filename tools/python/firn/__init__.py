@@ -15,6 +15,7 @@ may be used from several threads, after a fork, and in the workers of a DataLoad
 """
 import ctypes
 import os
+import warnings
 
 import numpy
 
@@ -104,6 +105,10 @@ class Cache:
     def __init__(self, path):
         self.path = os.path.abspath(os.fspath(path))
         self._open()
+        try:
+            _library.check(_library.lib.firn_cache_check, self._c)
+        except Error as error:
+            warnings.warn(str(error), stacklevel=3)  # of who called firn.open()
 
     def _open(self):
         self._c = None
@@ -227,7 +232,10 @@ class Cache:
 
 
 def open(path):  # pylint: disable=redefined-builtin
-    """A snapshot of the cache in the directory `path`. Raises firn.Error."""
+    """
+    A snapshot of the cache in the directory `path`. Raises firn.Error; warns (UserWarning) when a
+    part of the cache is lost, so that the rest is a smaller data set.
+    """
     return Cache(path)
 
 

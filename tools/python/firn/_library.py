@@ -63,6 +63,7 @@ for _name, _result, _arguments in (
         ("firn_cache_open", ctypes.c_int, (ctypes.POINTER(_void), ctypes.c_char_p, _error)),
         ("firn_cache_close", None, (_void,)),
         ("firn_cache_stat", None, (_void, ctypes.POINTER(Stat))),
+        ("firn_cache_check", ctypes.c_int, (_void, _error)),
         ("firn_cache_fingerprint", _void, (_void,)),
         ("firn_cache_class", ctypes.c_char_p, (_void, _size)),
         ("firn_cache_count", _size, (_void,)),
