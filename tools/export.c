@@ -58,12 +58,13 @@ static int choose_view(const char *text, const struct firn_cache_stat *stat, int
 
 /** 1, 0, or a failure. A photograph that is gone has its feature until compaction. */
 static int takes(const struct firn_export *e, const struct firn_select *select, size_t i,
-                 float *feature, struct firn_error *err)
+                 float *feature, size_t *without, struct firn_error *err)
 {
     struct firn_photo photo;
     firn_cache_photo(e->cache, i, &photo);
     if (photo.state != FIRN_DONE && firn_cache_state(e->cache, i) == FIRN_DONE)
         return firn_output_fail(err, FIRN_DATA, "nothing is exported: %s", photo.reason);
+    *without += firn_select_misses(select, &photo);
     if (!firn_select_takes(select, &photo))
         return 0;
     if (photo.state == FIRN_DONE)
@@ -72,8 +73,9 @@ static int takes(const struct firn_export *e, const struct firn_select *select, 
     return result == 0 ? 1 : result == -FIRN_NOINPUT ? 0 : result;
 }
 
-/** Finds the photographs to write. */
-static int choose(struct firn_export *e, const struct firn_select *select, struct firn_error *err)
+/** Finds the photographs to write, and counts in `without` those that have no feature. */
+static int choose(struct firn_export *e, const struct firn_select *select, size_t *without,
+                  struct firn_error *err)
 {
     size_t all = firn_cache_count(e->cache), n = 0;
     float *feature = calloc((size_t)e->views, (size_t)e->dim * sizeof(*feature));
@@ -86,7 +88,7 @@ static int choose(struct firn_export *e, const struct firn_select *select, struc
     for (size_t i = 0; i < all && result >= 0; i++) {
         if (i % FIRN_EXPORT_REMEMBERED == 0)
             firn_cache_forget(e->cache);
-        result = takes(e, select, i, feature, err);
+        result = takes(e, select, i, feature, without, err);
         if (result > 0) {
             e->chosen[i / 8] |= (uint8_t)(1u << i % 8);
             n++;
@@ -97,7 +99,8 @@ static int choose(struct firn_export *e, const struct firn_select *select, struc
     return result < 0 ? result : 0;
 }
 
-static int prepare(struct firn_export *e, const struct request *request, struct firn_error *err)
+static int prepare(struct firn_export *e, const struct request *request, size_t *without,
+                   struct firn_error *err)
 {
     struct firn_cache_stat s;
     struct firn_json j = {0};
@@ -107,13 +110,13 @@ static int prepare(struct firn_export *e, const struct request *request, struct 
     e->classes = s.classes;
     int result = choose_view(request->view, &s, &e->view, err);
     if (result == 0)
-        result = choose(e, &request->select, err);
+        result = choose(e, &request->select, without, err);
     if (result)
         return result;
     if (e->n == 0 && request->select.given.n > 0)
-        return firn_output_fail(err, FIRN_NOINPUT, "no photograph that has a feature is so; firn "
-                                                   "ls shows label and path, with -a also what is "
-                                                   "gone");
+        return firn_output_fail(err, FIRN_NOINPUT, "no photograph that has a feature is so; 'firn "
+                                                   "ls' shows label and path, 'firn ls --all' also "
+                                                   "what is gone");
     firn_fingerprint_json(&j, NULL, firn_cache_fingerprint(e->cache));
     e->fingerprint = j.text;
     return j.failed ? firn_output_fail(err, FIRN_NOMEM, "out of memory") : 0;
@@ -133,24 +136,22 @@ static int write_file(const struct firn_export *e, const char *path, struct firn
     return firn_output_commit(&out, err);
 }
 
-static int export_cache(struct firn_cache *cache, const struct request *request)
+static int export_cache(struct firn_cache *cache, const struct request *request, const char *dir)
 {
     struct firn_export e = {.cache = cache};
     struct firn_error err = {0};
-    struct firn_cache_stat s;
-    firn_cache_stat(cache, &s);
+    size_t without = 0;
     int result = firn_cache_check(cache, &err);
     if (result == 0)
-        result = prepare(&e, request, &err);
+        result = prepare(&e, request, &without, &err);
     if (result == 0)
         result = write_file(&e, request->path, &err);
     if (result == 0) {
-        size_t without = s.skipped + s.corrupt;
         firn_cli_note("%s: %zu feature%s of %d numbers", request->path, e.n, firn_cli_s(e.n),
                       e.dim);
         if (without)
-            firn_cli_note("%zu photograph%s without feature left out; 'firn ls --failed' lists %s",
-                          without, firn_cli_s(without), without == 1 ? "it" : "them");
+            firn_cli_note("%zu photograph%s without feature left out; 'firn ls --failed %s' lists "
+                          "%s", without, firn_cli_s(without), dir, without == 1 ? "it" : "them");
     }
     free(e.chosen);
     free(e.fingerprint);
@@ -183,7 +184,7 @@ static int export_verb(const struct firn_verb *verb, int argc, char **argv)
     status = firn_open_cache(&cache, argv[0]);
     if (status)
         return status;
-    status = export_cache(cache, &request);
+    status = export_cache(cache, &request, argv[0]);
     firn_cache_close(cache);
     return status;
 }

@@ -87,23 +87,42 @@ int firn_select_check(const struct firn_verb *verb, const struct firn_select *se
     return FIRN_CLI_GO;
 }
 
-/** One of the conditions of this kind; without any, all photographs but those without feature. */
-static bool holds(const struct firn_select *select, int kind, const struct firn_photo *photo)
+static bool asks(const struct firn_select *select, int kind)
 {
-    bool asked = false, held = false;
-    for (size_t i = 0; i < select->given.n && !held; i++) {
-        const char *pattern = pattern_of(select->given.item[i], kind);
-        asked = asked || pattern;
-        held = pattern && kinds[kind].holds(pattern, photo);
+    for (size_t i = 0; i < select->given.n; i++) {
+        if (pattern_of(select->given.item[i], kind))
+            return true;
     }
-    return asked ? held : kind != STATE || photo->state == FIRN_DONE;
+    return false;
 }
 
-bool firn_select_takes(const struct firn_select *select, const struct firn_photo *photo)
+/** One of the conditions of this kind; without any, all photographs. */
+static bool holds(const struct firn_select *select, int kind, const struct firn_photo *photo)
+{
+    for (size_t i = 0; i < select->given.n; i++) {
+        const char *pattern = pattern_of(select->given.item[i], kind);
+        if (pattern && kinds[kind].holds(pattern, photo))
+            return true;
+    }
+    return !asks(select, kind);
+}
+
+static bool all_hold(const struct firn_select *select, const struct firn_photo *photo)
 {
     for (int kind = 0; kind < KINDS; kind++) {
         if (!holds(select, kind, photo))
             return false;
     }
     return true;
+}
+
+bool firn_select_takes(const struct firn_select *select, const struct firn_photo *photo)
+{
+    return all_hold(select, photo) && (photo->state == FIRN_DONE || asks(select, STATE));
+}
+
+bool firn_select_misses(const struct firn_select *select, const struct firn_photo *photo)
+{
+    return (photo->state == FIRN_SKIPPED || photo->state == FIRN_CORRUPT) &&
+           all_hold(select, photo);
 }

@@ -22,4 +22,7 @@ int firn_select_check(const struct firn_verb *verb, const struct firn_select *se
 /** Whether a photograph is meant; without conditions those that are done. */
 bool firn_select_takes(const struct firn_select *select, const struct firn_photo *photo);
 
+/** Whether it would be meant if it had a feature, which it failed to get. */
+bool firn_select_misses(const struct firn_select *select, const struct firn_photo *photo);
+
 #endif

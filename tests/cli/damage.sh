@@ -23,7 +23,8 @@ overwrite "$largest" 30000 'damage'
 firn repair -q --yes fresh 2>../err
 firn export fresh -o part.npy 2>../err
 lost=$(firn ls --failed fresh | wc -l)
-[ "$lost" -gt 0 ] && grep -c "^firn: $lost photograph.* left out; 'firn ls --failed' lists " ../err
+[ "$lost" -gt 0 ] &&
+    grep -c "^firn: $lost photograph.* left out; 'firn ls --failed fresh' lists " ../err
 # A list of photographs that is damaged: repair before extract leaves their features out.
 quiet extract -o listed photos
 largest=$(find listed -name 'seg*' -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
