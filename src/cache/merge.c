@@ -196,6 +196,19 @@ static int open_all(struct firn_cache **cache, const char *const *in, size_t n,
     return status;
 }
 
+/* How `out` was before; nobody else writes to it now. Where it is created, all is zero. */
+static int count_before(const char *out, struct firn_upkeep *result, struct firn_error *err)
+{
+    struct firn_cache *cache;
+    int status = firn_cache_open(&cache, out, err);
+    if (status == -FIRN_NOINPUT)
+        return 0;
+    if (status == 0)
+        firn_upkeep_count(cache, result, true);
+    firn_cache_close(cache);
+    return status;
+}
+
 static int merge(const char *out, struct firn_cache **cache, size_t n, struct merge *m,
                  struct firn_error *err)
 {
@@ -206,6 +219,7 @@ static int merge(const char *out, struct firn_cache **cache, size_t n, struct me
                                        &settings, err);
     if (status != 0)
         return status;
+    status = count_before(out, m->result, err);
     for (size_t i = 0; i < n && status == 0; i++) {
         m->from = cache[i];
         if (firn_cache_loaded(cache[i])->cache == m->writer->loaded.cache)

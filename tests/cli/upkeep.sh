@@ -24,6 +24,10 @@ quiet extract -o b photos/square/square-02.jpg photos/ring/ring-02.jpg
 try firn merge both a b
 try firn merge both a b
 try firn ls both
+# As JSON, how the cache was before and is now.
+cp -r a more
+firn merge --json more b | grep -o '"rows_before.*segments":[0-9]*'
+firn merge --json created a b | grep -o '"rows_before.*"bytes_before":[0-9]*'
 quiet extract --resize 80 -o other photos
 try firn merge both other
 try firn merge both nothing
