@@ -188,11 +188,20 @@ def again(file):
     lines[0] = f"model = {MODEL[1]}"
     write(f"directory = {t.dir / 'nowhere'}")
     hangup("the configuration stays as it was")
-    write("settle = never")
-    hangup(f"{file}: stays as it was")
+    write("log = json")
+    hangup('"message":"the configuration was read again"')
+    write("log = json", "settle = never")
+    status = hangup("the configuration stays as it was")
+    lines_now = t.log.read_text().lstrip("\0").splitlines()  # it goes on behind what was cut
+    words = [json.loads(line)["message"] for line in lines_now]
+    t.check(any(f"{file}: line 6: --settle: 'never'" in word for word in words), words)
+    t.check(status["errors"][-1]["message"] in words, f"it is kept: {status['errors']}")
     file.unlink()
     os.mkfifo(file)
     hangup("is not a regular file")
+    file.unlink()
+    write()
+    hangup("was read again")
     file.unlink()
     one = t.photos / "ring" / "one.jpg"
     one.write_bytes(t.photograph())

@@ -111,6 +111,10 @@ const char *firn_cli_nearest(const char *word, const char *const *names);
 /** "firn: ..." on stderr, control characters escaped: one line whatever a path holds. */
 void firn_cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/** From here on the first warning of this thread comes to `text` instead; NULL: not any more. */
+#define FIRN_CLI_CAUGHT 1024
+void firn_cli_catch(char *text);
+
 /** The same for news that -q silences. */
 void firn_cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -74,11 +74,23 @@ static void say(const char *fmt, va_list args)
     }
 }
 
+static _Thread_local char *caught;
+
+void firn_cli_catch(char *text)
+{
+    caught = text;
+    if (text)
+        *text = '\0';
+}
+
 void firn_cli_warn(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    say(fmt, args);
+    if (!caught)
+        say(fmt, args);
+    else if (!*caught)
+        vsnprintf(caught, FIRN_CLI_CAUGHT, fmt, args);
     va_end(args);
 }
 

@@ -208,6 +208,19 @@ static bool apply(struct daemon *d, struct firn_watch_args *fresh)
     return true;
 }
 
+/** True: the file of options can be gone by. What is wrong with it goes to the log. */
+static bool read_again(struct daemon *d, struct firn_watch_args **fresh)
+{
+    char wrong[FIRN_CLI_CAUGHT];
+    firn_cli_catch(wrong);
+    int status = firn_watch_args_read(fresh, d->verb, d->argc, d->argv);
+    firn_cli_catch(NULL);
+    if (status == FIRN_CLI_GO)
+        return true;
+    firn_log(FIRN_LOG_WARNING, NULL, "%s; the configuration stays as it was", wrong);
+    return false;
+}
+
 /** Without a file of options, or with one that is wrong, only everything is looked through. */
 static void reload(struct daemon *d)
 {
@@ -217,8 +230,7 @@ static void reload(struct daemon *d)
     firn_notify(text);
     if (!d->first->config) {
         firn_watch_rescan(d->watch);
-    } else if (firn_watch_args_read(&fresh, d->verb, d->argc, d->argv) != FIRN_CLI_GO) {
-        firn_log(FIRN_LOG_WARNING, NULL, "%s: stays as it was", d->first->config);
+    } else if (!read_again(d, &fresh)) {
         firn_watch_rescan(d->watch);
     } else if (apply(d, fresh)) {
         struct firn_watch_args *old = d->args;
