@@ -46,6 +46,9 @@ static int use_statistics(struct firn_recipe *r, struct firn_model *model, const
                           struct firn_error *err)
 {
     struct firn_stats *stats;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return firn_fail(err, FIRN_NOINPUT, "--bn %.500s: there is no such file; it is frozen, "
+                         "batch:N or a file that firn bn estimate has written", path);
     int status = firn_stats_read(&stats, path, err);
     if (status)
         return status;

@@ -36,6 +36,7 @@ try firn bn apply -m $model -o whole.safetensors s.safetensors
 try firn extract -q -m $model -o other --bn whole.safetensors photos
 try firn model s.safetensors
 try firn extract -q -m $model -o other --bn missing.safetensors photos
+try firn extract -q -m $model -o other --bn frozn photos
 size=$(wc -c <s.safetensors)
 overwrite s.safetensors $((size - 1)) '@'
 try firn bn diff s.safetensors s.safetensors
