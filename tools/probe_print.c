@@ -164,13 +164,13 @@ static void print_mistakes(const struct firn_probe *p, int width)
 char *firn_probe_sentence(const struct firn_probe *p, const struct firn_probe_options *o)
 {
     const struct firn_probe_steadiness *s = &p->steadiness;
-    char *text = NULL, moves[96] = "it has too few epochs to tell";
+    char *text = NULL, moves[128] = "it has too few epochs to tell";
     if (!isnan(s->early) && !isnan(s->late))
-        snprintf(moves, sizeof(moves), "from epoch to epoch it moves by up to %.3f, and %.3f after "
-                 "the first cut of the rate", s->early, s->late);
+        snprintf(moves, sizeof(moves), "from the second epoch on it moves by up to %.3f from one "
+                 "to the next, and %.3f after the first cut of the rate", s->early, s->late);
     else if (!isnan(s->early) || !isnan(s->late))
-        snprintf(moves, sizeof(moves), "from epoch to epoch it moves by up to %.3f",
-                 isnan(s->early) ? s->late : s->early);
+        snprintf(moves, sizeof(moves), "from the second epoch on it moves by up to %.3f from one "
+                 "to the next", isnan(s->early) ? s->late : s->early);
     double last = p->epoch[p->epochs - 1].val_accuracy;
     const char *verdict =
         isnan(s->early) && isnan(s->late) ? ""
