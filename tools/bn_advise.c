@@ -264,7 +264,8 @@ static void print_seconds(double seconds)
 
 static void print_text(const struct advice *a, const char *sentence)
 {
-    printf("mode          accuracy  95%% interval     right         extract      estimate\n");
+    printf("%-12s  %8s  %-14s  %5s of %-5s  %12s  %12s\n", "mode", "accuracy", "95% interval",
+           "right", "val", "extract", "estimate");
     for (const struct mode *m = a->mode; m < a->mode + MODES; m++) {
         const struct firn_proportion *p = &m->accuracy;
         printf("%-12s  %8.3f  %.3f to %.3f  %5zu of %-5zu", m->name, p->value, p->low, p->high,
@@ -317,7 +318,7 @@ static int run(struct advice *a, bool json)
 {
     struct firn_error err = {0};
     a->stop = firn_stop_on_signals();
-    firn_progress_start(&a->display, a->stop);
+    firn_progress_start(&a->display, a->stop, a->keep != NULL);
     int status = -run_all(a, &err);
     firn_progress_clear(&a->display);
     if (a->keep)

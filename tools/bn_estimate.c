@@ -75,7 +75,7 @@ static int run(struct firn_bn_options *o, bool json)
     o->on_notice = on_notice;
     o->user = &display;
     o->stop = firn_stop_on_signals();
-    firn_progress_start(&display, o->stop);
+    firn_progress_start(&display, o->stop, o->method == FIRN_BN_SEQUENTIAL);
     int status = -firn_bn_estimate(o, &result, &err);
     firn_progress_clear(&display);
     if (status && status != FIRN_PARTIAL)

@@ -26,7 +26,7 @@ static int run(const struct firn_extract_options *options, struct firn_display *
 {
     struct firn_progress result = {0};
     struct firn_error err = {0};
-    firn_progress_start(display, options->stop);
+    firn_progress_start(display, options->stop, true);
     int status = -firn_extract(options, &result, &err);
     firn_progress_clear(display);
     if (status && status != FIRN_PARTIAL && status != FIRN_INTERRUPTED)

@@ -34,11 +34,12 @@ static double per_second(double amount, const struct firn_progress *p)
     return p->seconds > 0 ? amount / p->seconds : 0;
 }
 
-void firn_progress_start(struct firn_display *d, const volatile int *stop)
+void firn_progress_start(struct firn_display *d, const volatile int *stop, bool kept)
 {
     d->live = firn_cli_obeys(stderr) && !firn_cli_quiet;
     d->next_plain = PLAIN_EVERY;
     d->stop = stop;
+    d->kept = kept;
 }
 
 void firn_progress_clear(struct firn_display *d)
@@ -80,7 +81,8 @@ void firn_progress_line(struct firn_display *d, double seconds, const char *line
     if (*d->stop && !d->said_stop) {
         d->said_stop = true;
         firn_progress_clear(d);
-        firn_cli_note("stopping; what is done is kept (a second signal ends at once)");
+        firn_cli_note("stopping%s (a second signal ends at once)",
+                      d->kept ? "; what is done is kept" : "");
     }
     if (d->live) {
         fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, line);

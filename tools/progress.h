@@ -13,10 +13,11 @@ struct firn_display {
     bool drawn;        /**< that line stands there now */
     double next_plain; /**< seconds of the run at which the next plain line is due */
     const volatile int *stop; /**< the run has been asked to end */
+    bool kept;         /**< the same command will go on from there */
     bool said_stop;    /**< ... and the user has been told */
 };
 
-void firn_progress_start(struct firn_display *d, const volatile int *stop);
+void firn_progress_start(struct firn_display *d, const volatile int *stop, bool kept);
 
 /** Shows where the run is. */
 void firn_progress_show(struct firn_display *d, const struct firn_progress *p);

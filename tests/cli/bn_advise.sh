@@ -23,6 +23,9 @@ for class in photos/*; do
     cp "$class"/*-0[7-9].jpg "$class"/*-10.jpg both/val/"$name"
 done
 advise both
+# The head of the table ends where the numbers below it end.
+awk 'NR < 3 { gsub(/ +$/, ""); if (NR == 2 && length != width) print "askew"; width = length }' \
+    ../out
 advise --keep kept --sample 24 -b 2 photos
 ls kept
 # The pixels are those of the options, and a photograph that fails is in the exit status.
@@ -61,5 +64,6 @@ for keep in "" "--keep went"; do
     wait $pid
     echo "exit $?"
     grep 'stopped' ../log
+    [ -n "$keep" ] || grep 'is kept' ../log # nothing is
 done
 find "$TMPDIR" -mindepth 1 -maxdepth 1 -name "firn-*" # nothing is left
