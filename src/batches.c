@@ -358,7 +358,7 @@ static int work(struct batches *x, struct firn_error *err)
 static int record_run(struct batches *x, struct firn_error *err)
 {
     const struct firn_progress *p = &x->progress;
-    if (p->done + p->skipped + p->corrupt == 0)
+    if (firn_writer_news(x->writer) == 0)
         return 0;
     struct firn_run run = {
         .start = x->unix_time, .seconds = p->seconds, .done = p->done,

@@ -193,9 +193,8 @@ static void hide_line(struct firn_watch *w)
 
 static int record_run(struct firn_watch *w, int64_t unix_start, struct firn_error *err)
 {
-    const struct firn_progress *p = &w->line.progress;
     struct firn_run run;
-    if (p->done + p->skipped + p->corrupt == 0)
+    if (firn_writer_news(w->writer) == 0)
         return 0;
     firn_line_run(&w->line, unix_start, &run);
     int status = firn_writer_run(w->writer, &run, err);

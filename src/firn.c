@@ -170,12 +170,11 @@ static void on_news(void *user, const struct firn_news *news)
         o->on_failure(o->user, news->path, (enum firn_state)news->state, news->text);
 }
 
-/* A run that found nothing to do leaves no trace. */
+/* A run that found nothing new leaves no trace. */
 static int record_run(struct extraction *x, struct firn_error *err)
 {
-    const struct firn_progress *p = &x->line.progress;
     struct firn_run run;
-    if (p->done + p->skipped + p->corrupt == 0)
+    if (firn_writer_news(x->writer) == 0)
         return 0;
     firn_line_run(&x->line, x->unix_time, &run);
     return firn_writer_run(x->writer, &run, err);

@@ -442,6 +442,12 @@ int firn_writer_commit(struct firn_writer *w, struct firn_error *err)
     return 0;
 }
 
+size_t firn_writer_news(const struct firn_writer *w)
+{
+    (void)w;
+    return fake.added;
+}
+
 int firn_writer_run(struct firn_writer *w, const struct firn_run *run, struct firn_error *err)
 {
     (void)w, (void)err;

@@ -192,6 +192,15 @@ size_t firn_writer_pending(const struct firn_writer *w)
     return n;
 }
 
+size_t firn_writer_news(const struct firn_writer *w)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&w->mutex;
+    pthread_mutex_lock(mutex);
+    size_t n = w->news;
+    pthread_mutex_unlock(mutex);
+    return n;
+}
+
 /* ---- adding ---- */
 
 static bool room_for_row(struct firn_writer *w)
@@ -269,6 +278,21 @@ static int add_entry(struct firn_writer *w, const struct firn_record *r, struct 
     return 0;
 }
 
+/* A failure that the ledger has just so: it is tried again, but not said again. */
+static bool is_told(struct firn_writer *w, const struct firn_record *r)
+{
+    const char *reason = r->reason ? r->reason : "";
+    size_t n = strnlen(reason, 255);
+    struct firn_entry *e =
+        r->state == FIRN_DONE ? NULL : firn_index_find(&w->loaded.index, r->root, r->name);
+    if (!e || e->state != r->state || e->size != r->size || e->mtime_ns != r->mtime_ns ||
+        e->ctime_ns != r->ctime_ns || e->reason_size != n || memcmp(e->reason, reason, n) != 0 ||
+        memcmp(e->content, r->content, FIRN_KEY) != 0)
+        return false;
+    e->met = true;
+    return true;
+}
+
 static int add(struct firn_writer *w, const struct firn_record *r, struct firn_error *err)
 {
     const struct firn_index *index = &w->loaded.index;
@@ -281,6 +305,9 @@ static int add(struct firn_writer *w, const struct firn_record *r, struct firn_e
         if (result != 0)
             return result;
     }
+    if (is_told(w, r))
+        return 0;
+    w->news++;
     return add_entry(w, r, err);
 }
 
@@ -317,6 +344,7 @@ int firn_writer_run(struct firn_writer *w, const struct firn_run *run, struct fi
     if (p) {
         w->pending.run = p;
         p[w->pending.n_run++] = *run;
+        w->news = 0;
     }
     pthread_mutex_unlock(&w->mutex);
     return p ? 0 : firn_fail_nomem(err, "a run");

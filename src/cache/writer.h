@@ -119,7 +119,10 @@ struct firn_record {
     const float *feature;
 };
 
-/** Copies the record into the growing block; nothing is on disk yet. */
+/**
+ * Copies the record into the growing block; nothing is on disk yet. A failure that the ledger has
+ * already, with the same reason, size and times, counts as met, and is not written again.
+ */
 int firn_writer_add(struct firn_writer *w, const struct firn_record *record,
                     struct firn_error *err);
 
@@ -128,6 +131,9 @@ size_t firn_writer_pending(const struct firn_writer *w);
 
 /** Writes and syncs all that was added: when it returns 0, that is acknowledged. */
 int firn_writer_commit(struct firn_writer *w, struct firn_error *err);
+
+/** How many records added since the last firn_writer_run() said what the ledger did not have. */
+size_t firn_writer_news(const struct firn_writer *w);
 
 /** Remembers a run for `firn stat`; on disk with the next commit. */
 int firn_writer_run(struct firn_writer *w, const struct firn_run *run, struct firn_error *err);

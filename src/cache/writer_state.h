@@ -43,6 +43,7 @@ struct firn_writer {
     size_t footer_blocks;
     uint64_t tidy_from;
     uint64_t commits;      /* that said something of photographs */
+    size_t news;           /* for firn_writer_news() */
     bool allow_network;
     int held; /* the lock, from the writer before */
     const volatile int *stop; /* of who waits for the cache to be opened */

@@ -15,3 +15,9 @@ try firn extract -m $model $small -o cache photos
 printf 'photos/ring/ring-01.jpg\nphotos/gone.jpg\n' >list
 try firn extract -m $model $small -o cache --files-from list
 try firn extract -m $model $small -o cache photos/gone.jpg
+# What is skipped for the same reason again is said again, but the cache does not grow.
+ln -s nowhere photos/ring/nowhere.jpg
+try firn extract -m $model $small -o cache photos
+cp -r cache before
+try firn extract -m $model $small -o cache photos
+try diff -r -x LOCK before cache
