@@ -174,6 +174,15 @@ static enum firn_known known(struct batches *x, const struct firn_bn_photo *p)
                              p->ctime_ns);
 }
 
+static void tell_failure(const struct batches *x, const struct firn_bn_photo *p, int state,
+                         const char *reason, bool again)
+{
+    char text[512];
+    snprintf(text, sizeof text, again ? "%s; not changed since" : "%s", reason);
+    if (x->options->on_failure)
+        x->options->on_failure(x->options->user, p->path, (enum firn_state)state, text);
+}
+
 /* Records one photograph with what became of its content; `feature` may be NULL when stored. */
 static int record(struct batches *x, const struct firn_bn_photo *p, int state, const char *reason,
                   const float *feature, struct firn_error *err)
@@ -196,9 +205,8 @@ static int record(struct batches *x, const struct firn_bn_photo *p, int state, c
     pr->skipped += state == FIRN_SKIPPED;
     pr->corrupt += !again && state == FIRN_CORRUPT;
     pr->known_corrupt += again;
-    if (state != FIRN_DONE && x->options->on_failure)
-        x->options->on_failure(x->options->user, p->path, (enum firn_state)state,
-                               reason ? reason : "");
+    if (state != FIRN_DONE)
+        tell_failure(x, p, state, r.reason, again);
     return status;
 }
 
@@ -226,8 +234,8 @@ static bool is_done(struct batches *x, size_t first, size_t n)
             continue;
         if (known(x, d) != FIRN_KNOWN_CORRUPT)
             return false;
-        firn_bn_photo_fail(d, FIRN_CORRUPT, "does not decode, and has not changed since that was "
-                           "found out");
+        firn_bn_photo_fail(d, FIRN_CORRUPT,
+                           firn_writer_reason(x->writer, root_id(x, d), d->path + d->name));
     }
     return true;
 }

@@ -351,6 +351,12 @@ enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const ch
     return known;
 }
 
+const char *firn_writer_reason(struct firn_writer *w, uint32_t root, const char *name)
+{
+    (void)w, (void)root, (void)name;
+    return "fake reason";
+}
+
 void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
 {
     (void)w, (void)root, (void)name;

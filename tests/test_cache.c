@@ -212,6 +212,7 @@ static void test_identity(void)
                               .ctime_ns = 7, .state = FIRN_CORRUPT, .reason = "not a JPEG"};
     CHECK_INT(firn_writer_add(w, &bad, &err), 0);
     CHECK_INT(firn_writer_known(w, root, bad.name, 5, 6, 7), FIRN_KNOWN_CORRUPT);
+    CHECK_STR(firn_writer_reason(w, root, bad.name), "not a JPEG");
     CHECK_INT(firn_writer_known(w, root, bad.name, 4, 6, 7), FIRN_UNKNOWN);
     char reason[400];
     memset(reason, 'x', sizeof reason);

@@ -97,6 +97,15 @@ static enum firn_known known(struct firn_writer *w, uint32_t root, const char *n
     return FIRN_KNOWN_DONE;
 }
 
+const char *firn_writer_reason(struct firn_writer *w, uint32_t root, const char *name)
+{
+    pthread_mutex_lock(&w->mutex);
+    const struct firn_entry *e = firn_index_find(&w->loaded.index, root, name);
+    const char *reason = e && e->reason_size ? e->reason : "does not decode";
+    pthread_mutex_unlock(&w->mutex);
+    return reason;
+}
+
 void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name)
 {
     pthread_mutex_lock(&w->mutex);

@@ -81,6 +81,12 @@ enum firn_known {
 enum firn_known firn_writer_known(struct firn_writer *w, uint32_t root, const char *name,
                                   uint64_t size, int64_t mtime_ns, int64_t ctime_ns);
 
+/**
+ * Why a photograph that is FIRN_KNOWN_CORRUPT does not decode, as the ledger has it; the text is
+ * the writer's, till it is closed.
+ */
+const char *firn_writer_reason(struct firn_writer *w, uint32_t root, const char *name);
+
 /** Says that a photograph is still there, when firn_writer_known() was not asked about it. */
 void firn_writer_meet(struct firn_writer *w, uint32_t root, const char *name);
 

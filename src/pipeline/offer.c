@@ -25,8 +25,8 @@ static bool is_known(const struct firn_offer *o, uint32_t root, const char *path
         return true;
     case FIRN_KNOWN_CORRUPT:
         firn_board_add(board->known_corrupt, 1);
-        firn_board_tell(board, FIRN_CORRUPT, path,
-                        "does not decode, and has not changed since that was found out");
+        firn_board_tell(board, FIRN_CORRUPT, path, "%s; not changed since",
+                        firn_writer_reason(o->writer, root, path + name));
         return true;
     case FIRN_UNKNOWN:
         break;
