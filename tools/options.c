@@ -15,7 +15,7 @@
 #define FIRST_LONG 256 /* above every letter: getopt's value of an option without a short form */
 
 static const struct firn_opt common[] = {
-    {FIRN_OPT_FLAG, 'q', "quiet", NULL, "errors only", &firn_cli_quiet, NULL},
+    {FIRN_OPT_FLAG, 'q', "quiet", NULL, "no notices, no progress", &firn_cli_quiet, NULL},
     {FIRN_OPT_FLAG, 'v', "verbose", NULL, "say more", &firn_cli_verbose, NULL},
     {FIRN_OPT_FLAG, 'h', "help", NULL, "show this text", NULL, NULL},
     {0},
