@@ -56,10 +56,24 @@ static char *lead(const char *name)
     return path;
 }
 
+/* The directories that were extracted, as many as fit. */
+static const char *name_roots(const struct firn_index *index, char *text, size_t size)
+{
+    size_t n = 0;
+    snprintf(text, size, "none");
+    for (size_t i = 0; i < index->n_root && n < size; i++)
+        if (index->root[i].path && *index->root[i].path)
+            n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : "", index->root[i].path);
+    if (n >= size)
+        memcpy(text + size - 4, "...", 4);
+    return text;
+}
+
 /* Finds the roots to forget, by the name that was given or by what it leads to. */
 static int choose(const struct firn_index *index, const struct firn_upkeep_options *o, bool *forget,
                   struct firn_error *err)
 {
+    char known[500];
     for (size_t i = 0; i < o->n_forget; i++) {
         char *real = lead(o->forget[i]);
         bool found = false;
@@ -71,8 +85,9 @@ static int choose(const struct firn_index *index, const struct firn_upkeep_optio
         if (!real)
             return firn_fail_nomem(err, "the name of a root");
         if (!found)
-            return firn_fail(err, FIRN_NOINPUT, "%s: this cache has nothing of such a directory; "
-                             "firn ls -a shows what it has", o->forget[i]);
+            return firn_fail(err, FIRN_NOINPUT, "%.200s: is not a directory that was extracted; "
+                             "of these the cache knows %s", o->forget[i],
+                             name_roots(index, known, sizeof known));
     }
     return 0;
 }

@@ -14,6 +14,7 @@ mv old new
 # shellcheck disable=SC2086 # options
 firn extract -m $model $small -o moving new 2>&1 | grep 'not there now'
 try firn compact --forget other moving
+try firn compact --forget new/ring moving
 try firn compact --forget old/ moving
 try firn ls moving
 try firn verify moving
