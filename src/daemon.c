@@ -327,7 +327,7 @@ static int check_options(const struct firn_watch *w, struct firn_error *err)
         return firn_fail(err, FIRN_USAGE, "--bn %s: photographs that arrive one by one are in no "
                                           "canonical batch; use firn extract", o->bn);
     if (w->options.max_pressure > 100)
-        return firn_fail(err, FIRN_USAGE, "pressure: 1 to 100 percent");
+        return firn_fail(err, FIRN_USAGE, "--max-pressure: 1 to 100 percent");
     return firn_line_check(o, err);
 }
 

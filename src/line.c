@@ -30,7 +30,7 @@ int firn_line_check(const struct firn_extract_options *o, struct firn_error *err
     if (status)
         return status;
     if (o->batch < 0 || o->batch > MAX_BATCH)
-        return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
+        return firn_fail(err, FIRN_USAGE, "--batch: 1 to %d", MAX_BATCH);
     if (o->resize < 0 || o->crop < 0)
         return firn_fail(err, FIRN_USAGE, "resize and crop are numbers of pixels");
     return 0;

@@ -31,8 +31,7 @@ static const struct {
 static firn_export_fn *format_of(const char *path)
 {
     for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-        size_t n = strlen(path), m = strlen(formats[i].ending);
-        if (n > m && strcmp(path + n - m, formats[i].ending) == 0)
+        if (firn_output_ends_in(path, formats[i].ending))
             return formats[i].write;
     }
     return NULL;

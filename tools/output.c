@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,12 @@ static void watch(char *temp)
         else if (ends)
             sigaction(signals[i], &before[i], NULL);
     }
+}
+
+bool firn_output_ends_in(const char *path, const char *ending)
+{
+    size_t n = strlen(path), m = strlen(ending);
+    return n > m && strcasecmp(path + n - m, ending) == 0;
 }
 
 int firn_output_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)

@@ -22,6 +22,9 @@ struct firn_output {
     int failure;     /**< errno of the first write that failed: later ones do nothing */
 };
 
+/** Whether the name ends so (".npz"), in any case, and has something in front of that. */
+bool firn_output_ends_in(const char *path, const char *ending);
+
 /** Says before long work whether firn_output_open() would refuse `path` after it. */
 int firn_output_check(const char *path, struct firn_error *err);
 

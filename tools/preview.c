@@ -126,9 +126,8 @@ static bool wants_other_format(const char *path)
 {
     static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp",
                                           ".tif", ".tiff", ".bmp"};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < sizeof(endings) / sizeof(*endings); i++) {
-        if (strcasecmp(dot, endings[i]) == 0)
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+        if (firn_output_ends_in(path, endings[i]))
             return true;
     }
     return false;
@@ -160,7 +159,8 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
     if (!path)
         return firn_cli_usage(verb, "-o OUT.ppm is missing");
     if (wants_other_format(path))
-        return firn_cli_usage(verb, "-o %s: a PPM is written, whatever the name; call it so", path);
+        return firn_cli_usage(verb, "-o %s: only a PPM can be written; give a name that ends in "
+                                    ".ppm", path);
     if (strcmp(path, "-") == 0 && (json || isatty(STDOUT_FILENO)))
         return firn_cli_usage(verb, json ? "--json and -o - both want standard output"
                                          : "will not write an image to a terminal");

@@ -13,15 +13,9 @@
 #include "photo.h"
 #include "safetensors.h"
 
-static bool ends_in(const char *path, const char *ending)
-{
-    size_t n = strlen(path), m = strlen(ending);
-    return n > m && strcmp(path + n - m, ending) == 0;
-}
-
 bool firn_probe_can_write(const char *path)
 {
-    return ends_in(path, ".safetensors") || ends_in(path, ".npz");
+    return firn_output_ends_in(path, ".safetensors") || firn_output_ends_in(path, ".npz");
 }
 
 /** Where the layer comes from, as one JSON object; malloc'ed, NULL when memory is out. */
@@ -131,7 +125,7 @@ int firn_probe_write(const struct firn_probe *p, const struct firn_probe_options
     int result = from && !fingerprint.failed ? firn_output_open(&out, path, err)
                                              : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     if (result == 0) {
-        if (ends_in(path, ".npz"))
+        if (firn_output_ends_in(path, ".npz"))
             write_npz(p, from, fingerprint.text, &out);
         else
             result = write_safetensors(p, from, fingerprint.text, &out, err);

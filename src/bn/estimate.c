@@ -156,9 +156,9 @@ static int check_options(struct firn_bn_run *r, struct firn_error *err)
     if (!o->n_paths && !o->files_from)
         return firn_fail(err, FIRN_USAGE, "no photographs are given");
     if (o->batch < 0 || o->batch > FIRN_BN_BATCH)
-        return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", FIRN_BN_BATCH);
+        return firn_fail(err, FIRN_USAGE, "--batch: 1 to %d", FIRN_BN_BATCH);
     if (!(o->momentum >= 0 && o->momentum <= 1))
-        return firn_fail(err, FIRN_USAGE, "momentum: above 0, at most 1");
+        return firn_fail(err, FIRN_USAGE, "--momentum: above 0, at most 1");
     if (!(o->blend >= 0 && o->blend <= FIRN_BN_BLEND))
         return firn_fail(err, FIRN_USAGE, "blend: a number of photographs");
     if (o->shards && (o->shard < 1 || o->shard > o->shards))

@@ -67,17 +67,17 @@ static int check_options(const struct firn_probe_options *o, struct firn_error *
     if (!o->train)
         return firn_fail(err, FIRN_USAGE, "a cache to learn from is needed");
     if (o->holdout < 0 || o->holdout > 90)
-        return firn_fail(err, FIRN_USAGE, "hold out 1 to 90 percent");
+        return firn_fail(err, FIRN_USAGE, "--holdout: 1 to 90 percent");
     if (!(o->c >= 0 && o->c <= 1e12))
-        return firn_fail(err, FIRN_USAGE, "C is a positive number, at most 1e12");
+        return firn_fail(err, FIRN_USAGE, "-C: a positive number, at most 1e12");
     if (o->folds < 0 || o->folds == 1 || o->folds > FIRN_PROBE_FOLDS)
-        return firn_fail(err, FIRN_USAGE, "folds: 2 to %d", FIRN_PROBE_FOLDS);
+        return firn_fail(err, FIRN_USAGE, "--folds: 2 to %d", FIRN_PROBE_FOLDS);
     if (o->epochs < 0 || o->epochs > MAX_EPOCHS)
-        return firn_fail(err, FIRN_USAGE, "epochs: 0 to %d", MAX_EPOCHS);
+        return firn_fail(err, FIRN_USAGE, "--epochs: 0 to %d", MAX_EPOCHS);
     if (!(o->rate >= 0 && o->rate <= 1e6))
-        return firn_fail(err, FIRN_USAGE, "the learning rate is a positive number");
+        return firn_fail(err, FIRN_USAGE, "--lr: a positive number, at most 1e6");
     if (o->batch < 0 || o->batch > MAX_BATCH)
-        return firn_fail(err, FIRN_USAGE, "batch: 1 to %d", MAX_BATCH);
+        return firn_fail(err, FIRN_USAGE, "--batch: 1 to %d", MAX_BATCH);
     return firn_cpu_check_threads(o->threads, err);
 }
 

@@ -4,6 +4,9 @@ extract -o cache photos 2>/dev/null
 try firn export cache -o out.npz
 try firn export cache -o out.npy
 try firn export cache -o out.safetensors
+try firn export -q cache -o OUT.NPZ
+cmp OUT.NPZ out.npz && echo "an ending in any case"
+rm OUT.NPZ
 try firn export -q cache -o out.csv
 head -n 1 out.csv | cut -d, -f1-4
 cut -d, -f1-3 out.csv | tail -n +2

@@ -8,6 +8,7 @@ try firn preview --resize 20 --crop 32 s/ring/ring-01.jpg -o small.ppm
 cp s/ring/ring-01.jpg own.ppm
 try firn preview own.ppm -o ./own.ppm
 cmp own.ppm s/ring/ring-01.jpg && echo "still there"
+try firn preview s/ring/ring-01.jpg -o out.PNG
 echo text >text.jpg
 try firn preview text.jpg -o out.ppm
 try firn preview --crop 100000 s/ring/ring-01.jpg -o out.ppm

@@ -64,6 +64,7 @@ try firn watch -m untrained:resnet18 -o cache
 try firn watch -m untrained:resnet18 -o cache missing
 try firn watch -m untrained:resnet18 -o cache --log xml photos
 try firn watch -m untrained:resnet18 -o photos/cache photos
+try firn watch -q -m untrained:resnet18 -o cache --max-pressure 101 photos
 try firn status
 try firn status nothing
 try firn stop photos
