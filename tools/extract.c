@@ -51,8 +51,8 @@ static int extract(const struct firn_verb *verb, int argc, char **argv)
     struct firn_extract_options *o = &args.options;
     bool json = false;
     const struct firn_opt own[] = {
-        {FIRN_OPT_TEXT, 'f', "files-from", "FILE", "read paths from FILE, one a line; - is stdin",
-         &o->files_from, NULL},
+        {FIRN_OPT_TEXT, 'f', "files-from", "FILE",
+         "paths from FILE, one a line, without labels; - is stdin", &o->files_from, NULL},
         {FIRN_OPT_FLAG, '0', "null", NULL, "these paths end in a NUL byte, not a newline",
          &o->zero, NULL},
         {FIRN_OPT_FLAG, 0, "json", NULL, "print the summary as JSON on stdout", &json, NULL},
