@@ -152,7 +152,105 @@ static bool repair_ledger(size_t k, bool rows_too)
     return found;
 }
 
-/* Without INDEX, or with one of which a part is damaged, what is left out is counted. */
+/* ---- without INDEX ---- */
+
+enum { PHOTOS = 300 };
+
+/* A segment of one commit, with all rows, and another that says that one photograph is gone. */
+static char *make_plain(void)
+{
+    char *dir = test_dir(), name[64];
+    uint32_t root;
+    struct firn_writer *w = writer(dir, NEVER, &root);
+    for (unsigned id = 0; id < PHOTOS; id++)
+        CHECK_INT(test_add(w, id, root, NULL), 0);
+    CHECK_INT(firn_writer_commit(w, NULL), 0);
+    snprintf(name, sizeof name, "bees/%05u.jpg", PHOTOS - 1);
+    CHECK_INT(firn_writer_gone(w, root, name, NULL), 0);
+    CHECK_INT(firn_writer_close(w, NULL), 0);
+    return dir;
+}
+
+enum way { CUT, FLIP_LEDGER, FLIP_ROWS };
+
+static void damage(const char *dir, enum way way)
+{
+    char path[4200];
+    size_t size, k = 0, at = 0;
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    uint8_t *bytes = slurp(path, &size);
+    struct firn_block b;
+    while (firn_header_decode(bytes + at, &b) != FIRN_HEADER_GOOD || b.type != FIRN_BLOCK_LEDGER)
+        at += FIRN_HEADER;
+    if (way != CUT)
+        CHECK(flip_in(bytes, size, &k, way == FLIP_ROWS ? FIRN_BLOCK_ROWS : FIRN_BLOCK_LEDGER));
+    spill(path, bytes, way == CUT ? at + 20 : size);
+    free(bytes);
+}
+
+/* A run that has to be told no feature but those that are lost. Returns how many those were. */
+static size_t add_all(const char *dir)
+{
+    size_t lost = 0;
+    uint32_t root;
+    struct firn_error err = {0};
+    struct firn_writer *w = writer(dir, NEVER, &root);
+    for (unsigned id = 0; id < PHOTOS; id++) {
+        char name[64];
+        float feature[DIM];
+        struct firn_record r = test_record(id, root, name, feature);
+        bool has = firn_writer_has(w, r.content);
+        r.feature = has ? NULL : feature;
+        lost += !has;
+        CHECK(firn_writer_add(w, &r, &err) == 0, "%s", err.text);
+    }
+    CHECK_INT(firn_writer_close(w, NULL), 0);
+    return lost;
+}
+
+static void check_right(const char *dir)
+{
+    struct firn_cache *c = open_reader(dir);
+    CHECK_INT(firn_cache_count(c), PHOTOS);
+    for (size_t i = 0; i < firn_cache_count(c); i++) {
+        struct firn_photo p;
+        struct firn_error err = {0};
+        float feature[DIM];
+        firn_cache_photo(c, i, &p);
+        CHECK(firn_cache_features(c, &i, 1, feature, &err) == 0, "%s", err.text);
+        CHECK(same_feature(feature, (unsigned)atoi(strchr(p.name, '/') + 1)), "%s", p.name);
+    }
+    firn_cache_close(c);
+    check_clean(dir);
+}
+
+/* Features that no photograph names any more are kept, and the next run uses them. */
+static void keep_rows(enum way way)
+{
+    char *dir = make_plain(), aside[4300];
+    struct firn_verify_result v;
+    damage(dir, way);
+    CHECK_INT(firn_verify(dir, 1, NULL, NULL, &v, NULL), -FIRN_DATA);
+    CHECK_INT(v.ledger_damaged, way != FLIP_ROWS);
+    struct firn_upkeep u, dry = repair(dir, false);
+    CHECK_INT(dry.ledger_damaged, way != FLIP_ROWS);
+    CHECK_INT(dry.unnamed, way == FLIP_ROWS ? 0 : PHOTOS - 1); /* which one is gone is known */
+    CHECK_INT(dry.lost > 0, way == FLIP_ROWS);
+    u = repair(dir, true);
+    CHECK_INT(u.unnamed, dry.unnamed);
+    CHECK_INT(u.lost, dry.lost);
+    CHECK_INT(u.ledger_damaged, dry.ledger_damaged);
+    CHECK_INT(u.rows, PHOTOS - u.lost);
+    check_clean(dir);
+    CHECK_INT(add_all(dir), u.lost);
+    check_right(dir);
+    snprintf(aside, sizeof aside, "%s/seg-00000001.firn.damaged", dir);
+    CHECK_INT(unlink(aside), 0);
+    remove_dir(dir);
+    free(dir);
+}
+
+/* Without INDEX, or with one of which a part is damaged, what nothing names is counted. */
 static void test_unnamed(bool torn)
 {
     char *dir = make(), index[4200];
@@ -187,6 +285,8 @@ static void test_unnamed(bool torn)
 
 int main(void)
 {
+    for (enum way way = CUT; way <= FLIP_ROWS; way++)
+        keep_rows(way);
     size_t k = 0;
     while (repair_ledger(k, false) && repair_ledger(k, true))
         k++;

@@ -9,6 +9,19 @@ static void on_finding(void *user, const struct firn_finding *f)
     firn_cli_note("%s at byte %llu: %s", f->file, (unsigned long long)f->offset, f->what);
 }
 
+static void tell_rows(const char *dir, const struct firn_upkeep *u, bool yes)
+{
+    if (u->unnamed)
+        printf("%s: %zu feature%s that no photograph names %s; 'firn extract' uses %s again\n",
+               dir, u->unnamed, firn_cli_s(u->unnamed),
+               yes ? u->unnamed == 1 ? "is kept" : "are kept" : "will be kept",
+               u->unnamed == 1 ? "it" : "them");
+    if (u->ledger_damaged)
+        printf("%s: the ledger itself %s cut or damaged: photographs may be missing from the list, "
+               "or out of date; run the 'firn extract' command of this cache again\n", dir,
+               yes ? "was" : "is");
+}
+
 static void tell(const char *dir, const struct firn_upkeep *u, bool yes)
 {
     if (u->damaged == 0)
@@ -19,15 +32,11 @@ static void tell(const char *dir, const struct firn_upkeep *u, bool yes)
     else
         printf("%s: %zu damaged segment%s to write anew and set aside; --yes does it\n", dir,
                u->damaged, firn_cli_s(u->damaged));
+    tell_rows(dir, u, yes);
     if (u->lost)
         printf("%s: %zu feature%s lost; run the 'firn extract' command of this cache again to "
                "compute %s\n", dir, u->lost, u->lost == 1 ? " is" : "s are",
                u->lost == 1 ? "it" : "them");
-    if (u->unnamed)
-        printf("%s: nothing says any more which photographs %zu feature%s of; run the 'firn "
-               "extract' command of this cache %s\n", dir, u->unnamed,
-               u->unnamed == 1 ? " is" : "s are",
-               yes ? "again, they were left out" : "first, then none need be computed again");
 }
 
 static int repair(const struct firn_verb *verb, int argc, char **argv)
@@ -52,7 +61,7 @@ static int repair(const struct firn_verb *verb, int argc, char **argv)
     struct firn_error err = {0};
     if (firn_repair(argv[0], &o, &u, &err))
         return firn_cli_fail(&err);
-    status = u.lost || u.unnamed || (u.damaged && !o.yes) ? FIRN_PARTIAL : FIRN_OK;
+    status = u.lost || u.ledger_damaged || (u.damaged && !o.yes) ? FIRN_PARTIAL : FIRN_OK;
     if (json) {
         int printed = firn_upkeep_json(&u);
         return printed ? printed : status;
@@ -68,8 +77,10 @@ const struct firn_verb firn_verb_repair = {
     .summary = "get what is whole out of damaged files; a dry run unless --yes",
     .more = "Names the photographs whose feature is lost. With --yes, what is whole in a\n"
             "damaged file is written into a new one, and the damaged one is kept under the\n"
-            "name FILE.damaged. Exit status 1: features are lost, or the names of\n"
-            "their photographs, or (without --yes) there is something to repair.\n",
+            "name FILE.damaged. Features that no photograph names any more are kept too, for\n"
+            "firn extract. Exit status 1: features are lost, the ledger was damaged, so that\n"
+            "photographs may be missing from the list, or (without --yes) there is something\n"
+            "to repair.\n",
     .min_args = 1,
     .max_args = 1,
     .run = repair,

@@ -12,6 +12,7 @@ int firn_upkeep_json(const struct firn_upkeep *u)
     firn_json_int(&j, "forgotten", (int64_t)u->forgotten);
     firn_json_int(&j, "lost", (int64_t)u->lost);
     firn_json_int(&j, "unnamed", (int64_t)u->unnamed);
+    firn_json_bool(&j, "ledger_damaged", u->ledger_damaged);
     firn_json_int(&j, "conflicts", (int64_t)u->conflicts);
     firn_json_int(&j, "damaged", (int64_t)u->damaged);
     firn_json_int(&j, "rows_before", (int64_t)u->rows_before);

@@ -58,6 +58,7 @@ static int end_json(struct report *r, const struct firn_verify_result *v, int st
     firn_json_int(&r->json, "blocks", (int64_t)v->blocks);
     firn_json_int(&r->json, "bytes", (int64_t)v->bytes);
     firn_json_int(&r->json, "photographs_lost", (int64_t)r->lost);
+    firn_json_bool(&r->json, "ledger_damaged", v->ledger_damaged);
     firn_json_bool(&r->json, "ok", status == 0);
     firn_json_end_object(&r->json);
     int printed = firn_cli_print_json(&r->json);
@@ -81,11 +82,15 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
     }
     if (r->lost)
         firn_cli_warn("%s: %zu damaged place%s, the feature%s of %zu photograph%s lost; all others "
-                      "are whole", dir, r->places, firn_cli_s(r->places),
-                      firn_cli_s(r->lost), r->lost, r->lost == 1 ? " is" : "s are");
+                      "%sare whole", dir, r->places, firn_cli_s(r->places),
+                      firn_cli_s(r->lost), r->lost, r->lost == 1 ? " is" : "s are",
+                      v->ledger_damaged ? "that the ledger still names " : "");
     else
         firn_cli_warn("%s: %zu damaged place%s; every photograph that the ledger still names has "
                       "its feature", dir, r->places, firn_cli_s(r->places));
+    if (v->ledger_damaged)
+        firn_cli_warn("%s: the ledger itself is cut or damaged: photographs may be missing from "
+                      "the list, or out of date", dir);
     firn_cli_note("run the 'firn extract' command of this cache again, which computes what is "
                   "missing; then 'firn repair' sets the damaged files aside");
     return status;

@@ -30,9 +30,10 @@ struct firn_upkeep {
     size_t forgotten;       /**< ... because of options->forget */
     size_t rows_before, rows; /**< features stored */
     size_t lost;            /**< photographs whose feature is lost */
-    size_t unnamed;         /**< firn_repair(): features whose photographs nothing names any more */
     size_t conflicts;       /**< photographs about which caches do not agree */
     size_t damaged;         /**< segments that are damaged, missing ones included */
+    size_t unnamed;         /**< firn_repair(): features kept from them that no photograph names */
+    bool ledger_damaged;    /**< firn_repair(): as firn_verify() found it */
     size_t segments_before, segments;
     uint64_t bytes_before, bytes;
 };

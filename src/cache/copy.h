@@ -21,4 +21,13 @@ struct firn_copy {
 /** In the snapshot's order, some at a time. Commits as it goes. */
 int firn_copy(struct firn_copy *copy, struct firn_error *err);
 
+/**
+ * Rows of the snapshot in segments that leave ([segments]), whose contents no segment that stays
+ * has, of photographs that are gone, and with `unnamed` (not NULL) also those that no photograph
+ * has: they are counted there. They go into `to` (NULL: nowhere) without an entry, for the next
+ * photograph of these contents; what cannot be read is left out. Commits as it goes.
+ */
+int firn_copy_rows(const struct firn_cache *from, struct firn_writer *to, const bool *leaving,
+                   size_t *unnamed, struct firn_error *err);
+
 #endif

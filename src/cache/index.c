@@ -255,6 +255,14 @@ const struct firn_row *firn_index_rows(const struct firn_index *index, const uin
     }
 }
 
+void firn_index_mark(const struct firn_index *index, const uint8_t *content, bool *list)
+{
+    const struct firn_row *row;
+    size_t at = 0;
+    while ((row = firn_index_rows(index, content, &at)) != NULL)
+        list[row - index->row] = true;
+}
+
 int firn_index_root(struct firn_index *index, uint32_t id, struct firn_root *root)
 {
     if (id >= index->n_root) {

@@ -71,6 +71,8 @@ struct firn_entry *firn_index_find(const struct firn_index *index, uint32_t root
 const struct firn_row *firn_index_rows(const struct firn_index *index, const uint8_t *content,
                                        size_t *at);
 enum { FIRN_MAX_TWINS = 16 };
+/** Sets list[i] of all these candidates row[i]. */
+void firn_index_mark(const struct firn_index *index, const uint8_t *content, bool *list);
 
 /** The first 8 bytes of a key as rows are looked up by. */
 uint64_t firn_key_prefix(const uint8_t *key);

@@ -14,7 +14,7 @@ struct firn_doubt {
     uint64_t offset, bytes; /* what is missing; bytes 0: unknown */
     bool certain;           /* something acknowledged is lost */
     const char *what;       /* one line */
-    bool entries;           /* of the ledger may be missing */
+    bool block;             /* one that is in its place, and its segment as long as it was */
 };
 
 /** Everything but the features. */
@@ -37,7 +37,6 @@ struct firn_loaded {
     struct firn_index index;
     struct firn_atlas *atlas; /* NULL: the index holds everything, else what came after it */
     bool misfit;              /* the atlas is not of these segments */
-    bool rescued;             /* an atlas had all entries that may be missing */
 };
 
 enum firn_load_for {
@@ -79,7 +78,7 @@ int firn_loaded_drop(struct firn_loaded *loaded, size_t segment, bool stale);
 /** Its file may be removed when the next roster is on disk. 0, -1: memory is out. */
 int firn_loaded_add_stale(struct firn_loaded *loaded, uint32_t number);
 
-/** Notes the first doubt of a segment, and whether any is of entries. 0, -1: memory is out. */
+/** Notes the first doubt of a segment. 0, -1: memory is out. */
 int firn_loaded_add_doubt(struct firn_loaded *loaded, struct firn_doubt doubt);
 
 /** The i-th doubt as one line, or false: there are no more. */

@@ -43,7 +43,7 @@ static int doubt_record(struct firn_loaded *l, const struct firn_segment *s,
         return 0;
     return firn_loaded_add_doubt(l, (struct firn_doubt){
         .number = s->number, .offset = e->offset, .bytes = e->stored, .certain = true,
-        .entries = e->type == FIRN_BLOCK_LEDGER,
+        .block = true,
         .what = e->type == FIRN_BLOCK_LEDGER
                     ? "a part of its ledger is damaged: photographs are missing or out of date"
                     : "the classes of a directory are damaged: labels are missing or out of date"});

@@ -77,6 +77,21 @@ static bool is_elsewhere(const struct repair *r, const struct firn_entry *e)
     return false;
 }
 
+/* What is whole in damaged segments besides the features of photographs. */
+static int keep_rows(struct repair *r, struct firn_error *err)
+{
+    const struct firn_loaded *l = firn_cache_loaded(r->cache);
+    bool *leaving = calloc(l->n_segment + 1, sizeof *leaving);
+    if (!leaving)
+        return firn_fail_nomem(err, "the list of segments");
+    for (size_t i = 0; i < l->n_segment; i++)
+        leaving[i] = is_damaged(r, l->segment[i].number);
+    int status = firn_copy_rows(r->cache, r->writer, leaving,
+                                r->result->ledger_damaged ? &r->result->unnamed : NULL, err);
+    free(leaving);
+    return status;
+}
+
 /* The dry run: reads what would have to be copied. */
 static int find_lost(struct repair *r, struct firn_error *err)
 {
@@ -93,7 +108,7 @@ static int find_lost(struct repair *r, struct firn_error *err)
         }
     }
     free(feature);
-    return status;
+    return status == 0 ? keep_rows(r, err) : status;
 }
 
 static bool is_concerned(void *user, size_t i, struct firn_entry *e)
@@ -145,6 +160,8 @@ static int carry_out(struct repair *r, struct firn_error *err)
         status = firn_writer_copy_facts(r->writer, err);
     if (status == 0)
         status = firn_copy(&copy, err);
+    if (status == 0)
+        status = keep_rows(r, err);
     r->result->photographs = copy.photographs;
     return status == 0 ? firn_writer_let_go(r->writer, err) : status;
 }
@@ -159,37 +176,8 @@ static int find_damage(struct repair *r, const char *dir, bool *bad, struct firn
         return status;
     *bad = status != 0;
     r->result->damaged = r->n_damaged;
+    r->result->ledger_damaged = verified.ledger_damaged;
     return r->no_memory ? firn_fail_nomem(err, "the list of damage") : 0;
-}
-
-/* Whether entries are missing that nothing else has. */
-static bool lacks_entries(const struct firn_loaded *l)
-{
-    bool any = false;
-    for (size_t i = 0; i < l->n_doubt; i++)
-        any |= l->doubt[i].entries;
-    return any && !l->rescued;
-}
-
-/* Counts the features in damaged segments whose photographs only such entries named. */
-static int count_unnamed(struct repair *r, struct firn_error *err)
-{
-    const struct firn_index *index = &firn_cache_loaded(r->cache)->index;
-    const struct firn_row *row;
-    if (!lacks_entries(firn_cache_loaded(r->cache)))
-        return 0;
-    bool *named = calloc(index->n_row + 1, sizeof *named);
-    if (!named)
-        return firn_fail_nomem(err, "a list of features");
-    for (size_t i = 0; i < index->n_entry; i++) {
-        size_t at = 0;
-        while ((row = firn_index_rows(index, index->entry[i].content, &at)) != NULL)
-            named[row - index->row] = true;
-    }
-    for (size_t i = 0; i < index->n_row; i++)
-        r->result->unnamed += !named[i] && is_damaged(r, segment_of(r, index->row + i));
-    free(named);
-    return 0;
 }
 
 static int repair(struct repair *r, const char *dir, struct firn_error *err)
@@ -200,9 +188,7 @@ static int repair(struct repair *r, const char *dir, struct firn_error *err)
         return status;
     r->cache = cache;
     firn_upkeep_count(cache, r->result, true);
-    status = count_unnamed(r, err);
-    if (status == 0)
-        status = r->writer ? carry_out(r, err) : find_lost(r, err);
+    status = r->writer ? carry_out(r, err) : find_lost(r, err);
     firn_cache_close(cache);
     return status;
 }

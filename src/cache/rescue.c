@@ -56,11 +56,8 @@ int firn_loaded_rescue(struct firn_loaded *loaded, struct firn_error *err)
     int result = firn_load(&known, loaded->dir, FIRN_LOAD_READER, NULL, err);
     if (result != 0)
         return result;
-    bool fits = known.atlas && known.cache == loaded->cache;
-    if (fits && take_all(&loaded->index, &known) != 0)
+    if (known.atlas && known.cache == loaded->cache && take_all(&loaded->index, &known) != 0)
         result = firn_fail_nomem(err, "photographs of damaged ledgers");
-    /* Doubts with an atlas are of what lies behind its segments. */
-    loaded->rescued = fits && !firn_atlas_trouble(known.atlas) && known.n_doubt == 0;
     firn_loaded_fini(&known);
     return result;
 }

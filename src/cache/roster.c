@@ -51,10 +51,8 @@ bool firn_loaded_doubt(const struct firn_loaded *l, size_t i, char text[256])
 int firn_loaded_add_doubt(struct firn_loaded *l, struct firn_doubt doubt)
 {
     for (size_t i = 0; i < l->n_doubt; i++)
-        if (l->doubt[i].number == doubt.number) {
-            l->doubt[i].entries |= doubt.entries;
+        if (l->doubt[i].number == doubt.number)
             return 0;
-        }
     if (l->n_doubt == MAX_DOUBTS) /* a made-up roster can name a million */
         return 0;
     struct firn_doubt *p = realloc(l->doubt, (l->n_doubt + 1) * sizeof *p);
@@ -98,18 +96,18 @@ static int find_roster(const struct firn_loaded *l, struct firn_roster *roster, 
 static int compare(struct firn_loaded *l, const struct firn_segment *s, uint32_t number,
                    uint64_t id, uint64_t end)
 {
-    struct firn_doubt d = {.number = number, .bytes = end, .certain = true, .entries = true};
+    struct firn_doubt d = {.number = number, .bytes = end, .certain = true};
     if (!s)
         d.what = "the segment is missing, and all that was in it";
     else if (s->id != id && s->id != 0)
         d.what = "is another segment than the one that belongs here";
     else if (s->size < end)
         d = (struct firn_doubt){number, s->size, end - s->size, true,
-                                "the file is shorter than what was acknowledged", true};
+                                "the file is shorter than what was acknowledged", false};
     else if (s->damaged < end)
         d = (struct firn_doubt){number, s->damaged, 0, true,
                                 "is damaged: photographs or classes may be missing or out of date",
-                                true};
+                                false};
     else
         return 0;
     return firn_loaded_add_doubt(l, d);

@@ -26,6 +26,7 @@ struct verify {
     bool last;           /* no later segment has blocks */
     size_t next_extent;  /* first that the walk has not come to */
     size_t next_place;   /* the same in the index's place[] */
+    bool *unread;        /* [segments] a part of its ledger says nothing */
     size_t only_rows;    /* findings that cost features alone: find_lost() knows whether any */
 };
 
@@ -50,9 +51,11 @@ static void find_missing(struct verify *v, uint64_t offset)
     for (; v->next_extent < s->n_extent && s->extent[v->next_extent].offset < offset;
          v->next_extent++) {
         const struct firn_extent *e = s->extent + v->next_extent;
-        if (v->listed)
-            find(v, v->name, e->offset, firn_block_span(e->stored), photographs_in(e),
-                 "a block that the footer lists is not there");
+        if (!v->listed)
+            continue;
+        find(v, v->name, e->offset, firn_block_span(e->stored), photographs_in(e),
+             "a block that the footer lists is not there");
+        v->unread[v->segment - v->loaded.segment] |= e->type == FIRN_BLOCK_LEDGER;
     }
 }
 
@@ -123,6 +126,7 @@ static int good(void *user, uint64_t offset, const struct firn_block *b, const u
             (index->place[v->next_place].segment == k &&
              index->place[v->next_place].extent.offset < offset)))
         v->next_place++;
+    v->unread[k] |= wrong && b->type == FIRN_BLOCK_LEDGER;
     if (wrong)
         find(v, v->name, offset, firn_block_span(b->stored), b->count, wrong);
     else if (v->next_place < index->n_place && index->place[v->next_place].segment == k &&
@@ -150,12 +154,14 @@ static void bad(void *user, uint64_t offset, uint64_t bytes, const struct firn_b
     struct verify *v = user;
     const struct firn_segment *s = v->segment;
     size_t photographs = 0, blocks = 0, of_rows = 0;
+    bool of_ledger = false;
     find_missing(v, offset);
     if (v->listed) {
         for (; v->next_extent < s->n_extent &&
                s->extent[v->next_extent].offset < offset + bytes; v->next_extent++, blocks++) {
             photographs += photographs_in(s->extent + v->next_extent);
             of_rows += s->extent[v->next_extent].type == FIRN_BLOCK_ROWS;
+            of_ledger |= s->extent[v->next_extent].type == FIRN_BLOCK_LEDGER;
         }
     } else if (b && (b->type == FIRN_BLOCK_ROWS || b->type == FIRN_BLOCK_LEDGER)) {
         photographs = b->count;
@@ -163,6 +169,8 @@ static void bad(void *user, uint64_t offset, uint64_t bytes, const struct firn_b
     if (is_torn_tail(v, offset, bytes))
         return;
     find(v, v->name, offset, bytes, photographs, what);
+    v->unread[s - v->loaded.segment] |= of_ledger;
+    v->result->ledger_damaged |= !v->listed && (!b || b->type == FIRN_BLOCK_LEDGER);
     v->only_rows += blocks > 0 && of_rows == blocks;
 }
 
@@ -181,7 +189,19 @@ static void find_doubts(struct verify *v)
         const struct firn_doubt *d = v->loaded.doubt + i;
         firn_segment_name(v->name, d->number);
         find(v, v->name, d->offset, d->bytes, 0, d->what);
+        for (size_t k = 0; k < v->loaded.n_segment && d->block; k++)
+            v->unread[k] |= v->loaded.segment[k].number == d->number;
+        v->result->ledger_damaged |= !d->block;
     }
+}
+
+static void find_no_footer(struct verify *v, const struct firn_segment *s)
+{
+    if (s->closed || s->adopted || s->broken || is_doubted(v, s->number))
+        return;
+    find(v, v->name, s->size, 0, 0, "no footer, though a later segment exists: its end may be "
+         "missing");
+    v->result->ledger_damaged = true;
 }
 
 /* What the footers, the roster and LOCK say, without a look at the blocks. */
@@ -195,9 +215,8 @@ static void glance_at_segment(struct verify *v, size_t k)
     if (s->broken)
         find(v, v->name, s->size - FIRN_TRAILER, FIRN_TRAILER, 0,
              "its footers are not whole; its blocks are found without them");
-    else if (!s->closed && !s->adopted && k + 1 < v->loaded.n_segment && !is_doubted(v, s->number))
-        find(v, v->name, s->size, 0, 0,
-             "no footer, though a later segment exists: its end may be missing");
+    else if (k + 1 < v->loaded.n_segment)
+        find_no_footer(v, s);
 }
 
 static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
@@ -211,9 +230,8 @@ static int verify_segment(struct verify *v, size_t k, struct firn_error *err)
     firn_segment_name(v->name, s->number);
     v->result->segments++;
     v->result->bytes += s->size;
-    if (!s->closed && !s->adopted && !s->broken && !v->last && !is_doubted(v, s->number))
-        find(v, v->name, s->size, 0, 0,
-             "no footer, though a later segment exists: its end may be missing");
+    if (!v->last)
+        find_no_footer(v, s);
     if (s->broken)
         find(v, v->name, s->size - FIRN_TRAILER, FIRN_TRAILER, 0,
              "its footers are not whole; its blocks are found without them");
@@ -242,8 +260,10 @@ static int find_strangers(struct verify *v, struct firn_error *err)
             continue;
         firn_segment_name(name, number[i]);
         /* A first page that a killed writer never finished is no loss. */
-        if (v->loaded.skipped_bytes > 2 * FIRN_PAGE)
+        if (v->loaded.skipped_bytes > 2 * FIRN_PAGE) {
             find(v, name, 0, 0, 0, "no block of this cache can be read from it");
+            v->result->ledger_damaged = true;
+        }
     }
     free(number);
     return 0;
@@ -263,6 +283,38 @@ static void find_index(struct verify *v)
     }
     firn_atlas_close(atlas);
     free(path);
+}
+
+/* A feature in a segment of whose ledger a part cannot be read belongs to no photograph: unless it
+ * was superseded, its photograph was lost with that, and has not been met since. */
+static int find_unnamed(struct verify *v, struct firn_error *err)
+{
+    const struct firn_index *index = &v->loaded.index;
+    if (!memchr(v->unread, true, v->loaded.n_segment + 1))
+        return 0;
+    bool *named = calloc(index->n_row + 1, sizeof *named);
+    if (!named)
+        return firn_fail_nomem(err, "a list of features");
+    for (size_t i = 0; i < index->n_entry; i++)
+        firn_index_mark(index, index->entry[i].content, named);
+    for (size_t i = 0; i < index->n_row; i++) {
+        const struct firn_place *place = index->place + index->row[i].place;
+        v->result->ledger_damaged |= !named[i] && v->unread[place->segment];
+    }
+    free(named);
+    return 0;
+}
+
+/* INDEX has all that damaged ledgers said. */
+static bool is_in_index(const struct verify *v)
+{
+    struct firn_loaded known;
+    if (firn_load(&known, v->loaded.dir, FIRN_LOAD_READER, NULL, NULL) != 0)
+        return false;
+    bool all = known.atlas && known.cache == v->loaded.cache && known.n_doubt == 0 &&
+               firn_atlas_check(known.atlas) == 0;
+    firn_loaded_fini(&known);
+    return all;
 }
 
 static bool row_is_whole(const struct verify *v, const struct firn_entry *e)
@@ -308,6 +360,9 @@ static int verify(struct verify *v, const char *dir, struct firn_error *err)
     v->codec = firn_codec_create();
     if (!v->codec)
         return firn_fail_nomem(err, "zstd");
+    v->unread = calloc(v->loaded.n_segment + 1, sizeof *v->unread);
+    if (!v->unread)
+        return firn_fail_nomem(err, "the list of segments");
     find_doubts(v);
     for (size_t k = 0; k < v->loaded.n_segment && result == 0; k++)
         if (v->full)
@@ -320,6 +375,10 @@ static int verify(struct verify *v, const char *dir, struct firn_error *err)
         find_index(v);
     if (result != 0)
         return result;
+    if ((result = find_unnamed(v, err)) != 0)
+        return result;
+    if (v->result->ledger_damaged && is_in_index(v))
+        v->result->ledger_damaged = false;
     if (!v->loaded.has_head)
         find(v, "", 0, 0, 0, "no segment says what the features were made with");
     size_t places = v->result->findings;
@@ -339,6 +398,7 @@ int firn_verify(const char *dir, int full, firn_finding_fn *report, void *user,
     int status = verify(&v, dir, err);
     firn_rows_fini(&v.rows);
     firn_codec_destroy(v.codec);
+    free(v.unread);
     if (v.loaded.dir)
         firn_loaded_fini(&v.loaded);
     return status;

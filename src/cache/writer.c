@@ -332,13 +332,21 @@ int firn_writer_add(struct firn_writer *w, const struct firn_record *record,
     return result;
 }
 
+int firn_writer_copy_row(struct firn_writer *w, const char *name, const uint8_t content[32],
+                         const float *feature, struct firn_error *err)
+{
+    pthread_mutex_lock(&w->mutex);
+    int result = has(w, content) ? 0 : add_row(w, name, content, feature, err);
+    pthread_mutex_unlock(&w->mutex);
+    return result;
+}
+
 int firn_writer_copy(struct firn_writer *w, const struct firn_entry *entry, const float *feature,
                      struct firn_error *err)
 {
-    int result = 0;
+    int result =
+        feature ? firn_writer_copy_row(w, entry->name, entry->content, feature, err) : 0;
     pthread_mutex_lock(&w->mutex);
-    if (feature && !has(w, entry->content))
-        result = add_row(w, entry->name, entry->content, feature, err);
     if (result == 0 && (firn_index_entry(&w->loaded.index, entry) != 0 ||
                         push_entry(w, firn_index_find(&w->loaded.index, entry->root, entry->name))))
         result = firn_fail_nomem(err, "a ledger entry");

@@ -82,6 +82,10 @@ int firn_writer_open_upkeep(struct firn_writer **out, const char *dir,
 int firn_writer_copy(struct firn_writer *w, const struct firn_entry *entry, const float *feature,
                      struct firn_error *err);
 
+/** The same of a feature alone, which no entry names; `name` is for messages. */
+int firn_writer_copy_row(struct firn_writer *w, const char *name, const uint8_t content[32],
+                         const float *feature, struct firn_error *err);
+
 /** Declares all roots again, and the past runs that old segments hold. */
 int firn_writer_copy_facts(struct firn_writer *w, struct firn_error *err);
 
