@@ -91,8 +91,12 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
     if (v->ledger_damaged)
         firn_cli_warn("%s: the ledger itself is cut or damaged: photographs may be missing from "
                       "the list, or out of date", dir);
-    firn_cli_note("run the 'firn extract' command of this cache again, which computes what is "
-                  "missing; then 'firn repair' sets the damaged files aside");
+    if (v->hopeless)
+        firn_cli_note("neither 'firn extract' nor 'firn repair' can go on with it: move it away "
+                      "and begin a new cache");
+    else
+        firn_cli_note("run the 'firn extract' command of this cache again, which computes what is "
+                      "missing; then 'firn repair' sets the damaged files aside");
     return status;
 }
 

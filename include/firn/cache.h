@@ -175,6 +175,8 @@ struct firn_verify_result {
     /** The ledger is cut or damaged, INDEX does not have all that it said, and no later run has
      * made good for it: photographs may be missing from the list, or out of date. */
     bool ledger_damaged;
+    /** No segment is left that says what the features were made with: nothing can go on with it. */
+    bool hopeless;
 };
 
 /**

@@ -53,8 +53,8 @@ static int load(struct firn_cache *cache, const char *dir, enum firn_load_for wh
     if (result != 0)
         return result;
     if (cache->loaded.last_number == 0 && cache->loaded.n_doubt > 0)
-        return firn_fail(err, FIRN_DATA, "%s: all segments are missing; put them back, or begin a "
-                         "new cache elsewhere", dir);
+        return firn_fail(err, FIRN_DATA, "%s: all segments are missing; put them back, or run the "
+                         "'firn extract' command of this cache, which begins it anew", dir);
     if (cache->loaded.last_number == 0)
         return firn_fail(err, FIRN_NOINPUT, "%s: is not a cache; firn extract makes one", dir);
     if (!cache->loaded.has_head)

@@ -344,8 +344,9 @@ static size_t find_lost(struct verify *v)
     }
     if (lost == 0)
         return 0;
-    snprintf(what + used, sizeof what - used, "%s: done, but the feature is lost; run firn extract "
-             "as before to compute it again", lost > 3 ? ", ..." : "");
+    snprintf(what + used, sizeof what - used, "%s: done, but the feature is lost%s",
+             lost > 3 ? ", ..." : "",
+             v->result->hopeless ? "" : "; run firn extract as before to compute it again");
     find(v, "", 0, 0, lost, what);
     return lost;
 }
@@ -379,6 +380,9 @@ static int verify(struct verify *v, const char *dir, struct firn_error *err)
         return result;
     if (v->result->ledger_damaged && is_in_index(v))
         v->result->ledger_damaged = false;
+    /* As the writer sees it: of files that were hardly begun it makes a new cache. */
+    v->result->hopeless = !v->loaded.has_head && (v->loaded.cache != 0 ||
+                                                  v->loaded.skipped_bytes > 2 * FIRN_PAGE);
     if (!v->loaded.has_head)
         find(v, "", 0, 0, 0, "no segment says what the features were made with");
     size_t places = v->result->findings;

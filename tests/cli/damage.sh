@@ -65,3 +65,10 @@ firn verify -q cut && try firn stat cut | grep -E 'photographs|features'
 firn extract -m $model $small -o cut many 2>&1 | grep -o '[0-9]* photographs: .*'
 quiet firn export -q cut -o after.npy
 cmp after.npy whole.npy && echo "the same features"
+# Without a head nothing says what the features were made with.
+quiet extract -o headless photos
+overwrite "$(echo headless/seg-*)" 0 'damage of sixteen'
+firn verify headless 2>&1 | sed '/^seg-/d; s/^.*: done, but/NAMES: done, but/'
+try extract -o headless photos
+firn repair --yes headless 2>../err
+echo "exit $?"
