@@ -142,17 +142,11 @@ static void report(struct extraction *x)
         x->options->on_progress(x->options->user, p);
 }
 
-static bool is_told_to_stop(const struct extraction *x)
-{
-    const volatile int *stop = x->options->stop;
-    return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
-}
-
 static int64_t on_tick(void *user)
 {
     struct extraction *x = user;
     int64_t now = firn_now_ns();
-    if (is_told_to_stop(x))
+    if (firn_is_set(x->options->stop))
         firn_board_halt(&x->line.board);
     if (now - x->reported >= REPORT_NS) {
         x->reported = now;
@@ -251,8 +245,9 @@ static int carry_out(struct extraction *x, struct firn_progress *result, struct 
     report(x);
     if (!status)
         status = record_run(x, err);
-    int closed = status || is_told_to_stop(x) ? firn_writer_close(x->writer, status ? NULL : err)
-                                              : firn_writer_finish(x->writer, err);
+    int closed = status || firn_is_set(x->options->stop)
+                     ? firn_writer_close(x->writer, status ? NULL : err)
+                     : firn_writer_finish(x->writer, err);
     x->writer = NULL;
     report(x);
     if (result)

@@ -4,6 +4,7 @@
 #define FIRN_SRC_BASE_THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -17,6 +18,12 @@ int firn_thread_start(pthread_t *thread, const char *name, void *(*run)(void *),
  * one go on for some milliseconds, rather than push what that works on out of the core's cache.
  */
 void firn_thread_patient(void);
+
+/** Whether a flag that a signal's handler or another thread sets is non-zero; NULL: never. */
+static inline bool firn_is_set(const volatile int *flag)
+{
+    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
 
 /** CLOCK_MONOTONIC in nanoseconds. */
 int64_t firn_now_ns(void);

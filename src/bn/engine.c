@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/thread.h"
 #include "pipeline/read.h"
 #include "trunk/trunk.h"
 
@@ -84,7 +85,7 @@ void firn_bn_engine_close(struct firn_bn_engine *e)
 
 bool firn_bn_stopped(const struct firn_bn_engine *e)
 {
-    return e->stop && __atomic_load_n(e->stop, __ATOMIC_RELAXED);
+    return firn_is_set(e->stop);
 }
 
 int firn_bn_group(const struct firn_bn_engine *e, int pass, size_t n)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/block.h"
 
+#include <math.h>
+
 #include "base/hash.h"
 #include "cache/shuffle.h"
 
@@ -284,6 +286,15 @@ void firn_rows_values(const struct firn_rows *rows, const struct firn_block *b, 
         firn_join_sparse(at, b->width, b->store, values);
     else
         firn_join(at, b->width, b->store, values);
+}
+
+size_t firn_rows_fault(const float *value, size_t n, enum firn_store store)
+{
+    const float most = store == FIRN_STORE_F16 ? 65504.0f : INFINITY;
+    size_t i = 0;
+    while (i < n && value[i] >= 0 && value[i] < INFINITY && value[i] <= most)
+        i++;
+    return i;
 }
 
 void firn_rows_fini(struct firn_rows *rows)

@@ -76,6 +76,8 @@ int firn_block_get_rows(struct firn_codec *codec, const struct firn_block *block
 /** The values of one row. */
 void firn_rows_values(const struct firn_rows *rows, const struct firn_block *block, uint32_t row,
                       float *values);
+/** The first of n values that is not finite, negative, or more than `store` takes; n: none is. */
+size_t firn_rows_fault(const float *value, size_t n, enum firn_store store);
 void firn_rows_fini(struct firn_rows *rows);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/copy.h"
 
-#include <math.h>
-
 #include "base/error.h"
 
 /* The fewer batches the better they fit into pages; each is held in memory three times. */
@@ -150,21 +148,11 @@ static bool stays(const struct rows *r, const uint8_t *content, const bool *leav
     return false;
 }
 
-/* Finite and not negative, as f16 too. */
-static bool is_feature(const struct rows *r)
-{
-    const struct firn_head *head = &r->from->head;
-    const float most = head->store == FIRN_STORE_F16 ? 65504.0f : INFINITY;
-    for (size_t i = 0; i < head->dim; i++)
-        if (!(r->value[i] >= 0 && r->value[i] < INFINITY && r->value[i] <= most))
-            return false;
-    return true;
-}
-
 /* 1: row i is one that was to be taken; 0: it is not. */
 static int take_row(struct rows *r, size_t i, const bool *leaving, struct firn_error *err)
 {
     const struct firn_row *row = r->from->index.row + i;
+    const struct firn_head *head = &r->from->head;
     if (r->taken[i] || !leaving[r->from->index.place[row->place].segment] ||
         (r->named_only && !r->named[i]))
         return 0;
@@ -173,7 +161,7 @@ static int take_row(struct rows *r, size_t i, const bool *leaving, struct firn_e
         return result;
     const uint8_t *content = r->rows.key + (size_t)row->row * FIRN_KEY;
     firn_rows_values(&r->rows, &r->block, row->row, r->value);
-    if (!is_feature(r) || stays(r, content, leaving))
+    if (firn_rows_fault(r->value, head->dim, head->store) < head->dim || stays(r, content, leaving))
         return 0;
     firn_index_mark(&r->from->index, content, r->taken);
     result = r->to ? firn_writer_copy_row(r->to, "a feature", content, r->value, err) : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** What the blocks of all segments say, into the index: the second half of loading a cache. */
 #include "base/error.h"
+#include "base/thread.h"
 #include "cache/load.h"
 
 /* Where entries go, and where they come from. */
@@ -163,11 +164,6 @@ static int load_block(struct loading *g, const struct firn_extent *e, struct fir
                : 0;
 }
 
-static bool is_set(const volatile int *stop)
-{
-    return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
-}
-
 int firn_load_records(struct firn_loaded *l, struct firn_codec *codec, const volatile int *stop,
                       struct firn_error *err)
 {
@@ -178,7 +174,7 @@ int firn_load_records(struct firn_loaded *l, struct firn_codec *codec, const vol
         g.row = 0;
         firn_roll_clear(&g.roll);
         for (size_t i = 0; i < g.segment->n_extent && result == 0; i++)
-            result = is_set(stop) ? firn_fail(err, FIRN_INTERRUPTED, "%s: stopped", l->dir)
+            result = firn_is_set(stop) ? firn_fail(err, FIRN_INTERRUPTED, "%s: stopped", l->dir)
                                   : load_block(&g, g.segment->extent + i, err);
     }
     free(g.scratch.memory);

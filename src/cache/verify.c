@@ -4,7 +4,6 @@
  * it meets against what the footers promise and the ledger says.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -74,8 +73,7 @@ static bool rows_are_features(const struct verify *v, const struct firn_block *b
     *result = value ? 0 : -2;
     for (uint32_t i = 0; value && i < b->count; i++) {
         firn_rows_values(&v->rows, b, i, value);
-        for (uint32_t k = 0; k < b->width; k++)
-            right = right && value[k] >= 0 && value[k] < INFINITY;
+        right = right && firn_rows_fault(value, b->width, FIRN_STORE_F32) == b->width;
     }
     free(value);
     return right;

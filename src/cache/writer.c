@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/writer.h"
 
-#include <math.h>
-
 #include "base/error.h"
 #include "cache/writer_state.h"
 
@@ -255,11 +253,10 @@ static int add_row(struct firn_writer *w, const char *name, const uint8_t *conte
 {
     struct firn_pending *p = &w->pending;
     size_t dim = w->loaded.head.dim, place;
-    float most = w->loaded.head.store == FIRN_STORE_F16 ? 65504.0f : INFINITY;
-    for (size_t i = 0; i < dim; i++)
-        if (!(feature[i] >= 0 && feature[i] < INFINITY && feature[i] <= most))
-            return firn_fail(err, FIRN_INTERNAL, "%s: value %zu of its feature is %g: not stored",
-                             name, i, (double)feature[i]);
+    size_t i = firn_rows_fault(feature, dim, w->loaded.head.store);
+    if (i < dim)
+        return firn_fail(err, FIRN_INTERNAL, "%s: value %zu of its feature is %g: not stored", name,
+                         i, (double)feature[i]);
     if (!room_for_row(w) || index_row(w, content, &place) != 0)
         return firn_fail_nomem(err, "a feature");
     if (place == w->loaded.index.n_row)
