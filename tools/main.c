@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct firn_verb *const verbs[] = {
@@ -101,9 +102,23 @@ static void keep_standard_descriptors(void)
     }
 }
 
+/** Beyond its limit a stack ends in SIGSEGV, which says nothing; threads get as much. */
+static bool has_stack(void)
+{
+    enum { NEEDED = 256 << 10 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= NEEDED)
+        return true;
+    firn_cli_warn("a stack of %llu kB is too small, %d kB are needed; raise the limit (ulimit -s)",
+                  (unsigned long long)limit.rlim_cur >> 10, NEEDED >> 10);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     keep_standard_descriptors();
+    if (!has_stack())
+        return FIRN_NOMEM;
     signal(SIGPIPE, SIG_DFL); /* may come ignored; `firn ls | head` is to end quietly */
     /* a limit of file size is an error like a full disk, no reason to die */
     signal(SIGXFSZ, SIG_IGN);

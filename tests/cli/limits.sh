@@ -14,3 +14,5 @@ firn ls few | wc -l
 try sh -c 'ulimit -n 4; exec firn ls cache'
 try sh -c "ulimit -n 5; exec firn extract -q -m $model -o cache photos"
 try sh -c 'ulimit -n 4; exec firn merge new cache'
+# A stack that is too small is said, not met.
+try sh -c 'ulimit -s 64; exec firn ls cache'
