@@ -309,8 +309,8 @@ static int prepare(struct batches *x, struct firn_error *err)
         (status = firn_bn_engine_open(&x->engine, &setup, err)))
         return status;
     firn_bn_hash(&x->engine, x->photos.photo, x->photos.n);
-    if (firn_bn_stopped(&x->engine))
-        return firn_fail(err, FIRN_INTERRUPTED, "stopped; what was acknowledged is kept");
+    if ((status = firn_bn_check_stop(&x->engine, "stopped; what was acknowledged is kept", err)))
+        return status;
     firn_bn_photos_shuffle(&x->photos, x->seed);
     if ((status = find_distinct(x, err)))
         return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The scan on trees that are usual, odd and hostile. The cache is a fake: it knows what we say. */
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -371,6 +372,24 @@ static void test_unreadable(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* A directory that cannot be opened because too much is open is not one that cannot be read. */
+static void test_shortage(void)
+{
+    const char *path = in_tree("loop");
+    struct rlimit usual, tight;
+    make_file("list", "", 0);
+    int next = open("/dev/null", O_RDONLY);
+    close(next);
+    CHECK(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    tight = usual;
+    tight.rlim_cur = (rlim_t)next + 1; /* one more, which the list takes */
+    CHECK(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    struct seen *seen = scan(&path, 1, in_tree("list"), false);
+    CHECK(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+    CHECK_INT(seen->status, -FIRN_NOMEM);
+    CHECK(strstr(seen->err.text, "/loop/a: Too many open files; raise"), "(%s)", seen->err.text);
+}
+
 static void test_missing(void)
 {
     const char *paths[] = {in_tree("flat"), in_tree("not there")};
@@ -444,6 +463,7 @@ int main(void)
     test_hostile_names();
     test_too_deep();
     test_unreadable();
+    test_shortage();
     test_missing();
     test_list();
     test_halt();

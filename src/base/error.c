@@ -54,11 +54,15 @@ int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
     return -(int)code;
 }
 
+bool firn_is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 int firn_fail_errno(struct firn_error *err, enum firn_code code, const char *path)
 {
-    bool many = errno == EMFILE || errno == ENFILE;
-    return firn_fail(err, many ? FIRN_NOMEM : code, "%s: %s%s", path, strerror(errno),
-                     many ? "; raise the limit (ulimit -n)" : "");
+    return firn_fail(err, firn_is_shortage(errno) ? FIRN_NOMEM : code, "%s: %s%s", path,
+                     strerror(errno), errno == EMFILE ? "; raise the limit (ulimit -n)" : "");
 }
 
 int firn_fail_nomem(struct firn_error *err, const char *what)

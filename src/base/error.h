@@ -4,6 +4,7 @@
 #define FIRN_SRC_BASE_ERROR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "firn/error.h"
 
@@ -14,7 +15,10 @@
 int firn_fail(struct firn_error *err, enum firn_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** "path: " and what errno says. Too many open files are FIRN_NOMEM, whatever `code` is. */
+/** Whether an errno says that this process is short of something: no fault of the file's. */
+bool firn_is_shortage(int error);
+
+/** "path: " and what errno says. A shortage is FIRN_NOMEM, whatever `code` is. */
 int firn_fail_errno(struct firn_error *err, enum firn_code code, const char *path);
 
 /** Out of memory while allocating `what`. */

@@ -229,8 +229,9 @@ int firn_bn_batch_run(struct firn_bn_batch *b, double *mean, double *var, float 
     b->features = features;
     for (int p = 0; p < passes && !status; p++) {
         run_pass(b, p);
-        status = firn_bn_stopped(b->engine) ? firn_fail(err, FIRN_INTERRUPTED, "stopped")
-                                            : decide(b, p, mean, var, err);
+        status = firn_bn_check_stop(b->engine, "stopped", err);
+        if (!status)
+            status = decide(b, p, mean, var, err);
     }
     if (!status && features)
         run_pass(b, passes);

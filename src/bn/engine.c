@@ -85,7 +85,15 @@ void firn_bn_engine_close(struct firn_bn_engine *e)
 
 bool firn_bn_stopped(const struct firn_bn_engine *e)
 {
-    return firn_is_set(e->stop);
+    return firn_is_set(e->stop) || e->shortage;
+}
+
+int firn_bn_check_stop(const struct firn_bn_engine *e, const char *stopped, struct firn_error *err)
+{
+    errno = e->shortage;
+    return e->shortage           ? firn_fail_errno(err, FIRN_NOMEM, "photographs cannot be read")
+           : firn_is_set(e->stop) ? firn_fail(err, FIRN_INTERRUPTED, "%s", stopped)
+                                  : 0;
 }
 
 int firn_bn_group(const struct firn_bn_engine *e, int pass, size_t n)
@@ -125,11 +133,14 @@ static const char *read_bytes(struct firn_bn_member *m, int fd, size_t size)
 }
 
 /* The file's bytes into the member's buffer, their hash into the photograph; NULL, or why not. */
-static const char *read_photo(struct firn_bn_member *m, struct firn_bn_photo *p)
+static const char *read_photo(struct firn_bn_engine *e, int member, struct firn_bn_photo *p)
 {
+    struct firn_bn_member *m = &e->member[member];
     struct stat st;
     uint8_t content[32];
     int fd = open(p->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 && firn_is_shortage(errno))
+        e->shortage = errno;
     if (fd < 0)
         return strerror(errno);
     const char *reason = fstat(fd, &st)                              ? strerror(errno)
@@ -150,6 +161,15 @@ static const char *read_photo(struct firn_bn_member *m, struct firn_bn_photo *p)
     return NULL;
 }
 
+/* A shortage ends the work: no photograph is to blame. */
+static bool is_read(struct firn_bn_engine *e, int member, struct firn_bn_photo *p)
+{
+    const char *reason = read_photo(e, member, p);
+    if (reason && !e->shortage)
+        firn_bn_photo_fail(p, FIRN_SKIPPED, reason);
+    return !reason;
+}
+
 struct hashing {
     struct firn_bn_engine *engine;
     struct firn_bn_photo *photo;
@@ -158,11 +178,8 @@ struct hashing {
 static void hash_one(void *user, int member, size_t i)
 {
     struct hashing *h = user;
-    if (firn_bn_stopped(h->engine))
-        return;
-    const char *reason = read_photo(&h->engine->member[member], &h->photo[i]);
-    if (reason)
-        firn_bn_photo_fail(&h->photo[i], FIRN_SKIPPED, reason);
+    if (!firn_bn_stopped(h->engine))
+        is_read(h->engine, member, &h->photo[i]);
 }
 
 void firn_bn_hash(struct firn_bn_engine *e, struct firn_bn_photo *photo, size_t n)
@@ -175,11 +192,8 @@ void firn_bn_load(struct firn_bn_engine *e, int member, struct firn_bn_photo *p,
 {
     struct firn_bn_member *m = &e->member[member];
     struct firn_error err;
-    const char *reason = read_photo(m, p);
-    if (reason) {
-        firn_bn_photo_fail(p, FIRN_SKIPPED, reason);
+    if (!is_read(e, member, p))
         return;
-    }
     int status = firn_decode(m->decoder, m->bytes, (size_t)p->size, crop, NULL, &err);
     if (status)
         firn_bn_photo_fail(p, status == -FIRN_DATA ? FIRN_CORRUPT : FIRN_SKIPPED, err.text);

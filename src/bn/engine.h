@@ -34,6 +34,7 @@ struct firn_bn_engine {
     int members;
     struct firn_bn_member *member;
     const volatile int *stop;
+    _Atomic int shortage;           /**< errno: files cannot be opened, and that is our fault */
     size_t memory;                  /**< bytes of weights and workers */
     int offset[FIRN_MAX_CONVS];     /**< where a layer's channels begin among all of them */
     int channels;                   /**< all of them */
@@ -52,8 +53,12 @@ int firn_bn_engine_open(struct firn_bn_engine *engine, const struct firn_bn_setu
                         struct firn_error *err);
 void firn_bn_engine_close(struct firn_bn_engine *engine);
 
-/** The caller has asked for an end. */
+/** The caller has asked for an end, or there is a shortage. */
 bool firn_bn_stopped(const struct firn_bn_engine *engine);
+
+/** 0, or why firn_bn_stopped(): FIRN_NOMEM, or FIRN_INTERRUPTED with the text `stopped`. */
+int firn_bn_check_stop(const struct firn_bn_engine *engine, const char *stopped,
+                       struct firn_error *err);
 
 /** Reads and hashes photo[0..n) without decoding. */
 void firn_bn_hash(struct firn_bn_engine *engine, struct firn_bn_photo *photo, size_t n);

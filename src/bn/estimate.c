@@ -197,8 +197,9 @@ static int put_in_order(struct firn_bn_run *r, struct firn_error *err)
 {
     if (r->order == FIRN_BN_ORDER_CONTENT) {
         firn_bn_hash(&r->engine, r->photos.photo, r->photos.n);
-        if (firn_bn_stopped(&r->engine))
-            return firn_fail(err, FIRN_INTERRUPTED, "stopped");
+        int status = firn_bn_check_stop(&r->engine, "stopped", err);
+        if (status)
+            return status;
         firn_bn_photos_shuffle(&r->photos, r->options->seed);
     }
     hash_list(r);

@@ -128,7 +128,7 @@ static int read_list(struct firn_bn_photos *l, const char *list, bool zero, stru
     bool standard = strcmp(list, "-") == 0;
     FILE *file = standard ? stdin : fopen(list, "re");
     if (!file)
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", list, strerror(errno));
+        return firn_fail_errno(err, FIRN_NOINPUT, list);
     char name[PATH_MAX + 1]; /* one byte more than what is taken as a path */
     size_t n = 0;
     int status = 0, c = 0;

@@ -144,13 +144,13 @@ static int run_chunk(struct sequential *s, size_t first, struct firn_tree *tree,
     if (s->fresh && next < r->photos.n)
         firn_bn_read_ahead(r->photos.photo + next, left - s->n < CHUNK ? left - s->n : CHUNK);
     firn_team_run(s->engine->team, (s->n + (size_t)s->group - 1) / (size_t)s->group, run_group, s);
-    if (firn_bn_stopped(s->engine))
-        return firn_fail(err, FIRN_INTERRUPTED, "stopped; the same command goes on behind the last "
-                         "whole layer");
+    int status = firn_bn_check_stop(s->engine, "stopped; the same command goes on behind the last "
+                                    "whole layer", err);
+    if (status)
+        return status;
     if (s->error)
         return firn_fail(err, FIRN_IO, "activations of photographs: %s", strerror(s->error));
     firn_bn_photos_report(&r->photos, first, s->n);
-    int status = 0;
     for (size_t i = 0; i < s->n && !status; i++) {
         const double *m = s->moments + i * s->moment_doubles;
         bool good = !s->chunk[i].state;

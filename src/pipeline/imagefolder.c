@@ -44,6 +44,7 @@ struct walk {
     size_t used, names_room;
     char path[PATH_MAX];
     struct firn_placement *window; /* of the directory that is open */
+    int shortage;                  /* errno of what ended the walk */
 };
 
 bool firn_is_photograph(const char *name)
@@ -162,18 +163,28 @@ static int read_directory(struct walk *w, DIR *dir, size_t length)
     return 0;
 }
 
+/* A directory is left out; a shortage would leave out many, and they would seem to be gone. */
+static int fail_to_enter(struct walk *w, int error)
+{
+    if (!firn_is_shortage(error)) {
+        w->events->unreadable(w->events->user, w->path, error);
+        return 0;
+    }
+    w->shortage = error;
+    return -FIRN_NOMEM;
+}
+
 /* Enters the topmost directory, whose path is complete. */
 static int enter(struct walk *w, size_t length)
 {
     struct stat st;
     DIR *dir = opendir(w->path);
-    if (!dir || fstat(dirfd(dir), &st) != 0) {
-        w->events->unreadable(w->events->user, w->path, errno);
+    int status = 0, error = dir && fstat(dirfd(dir), &st) == 0 ? 0 : errno;
+    if (error) {
         if (dir)
             closedir(dir);
-        return 0;
+        return fail_to_enter(w, error);
     }
-    int status = 0;
     struct node *top = &w->nodes[w->n - 1];
     top->dev = st.st_dev;
     top->ino = st.st_ino;
@@ -255,5 +266,8 @@ int firn_imagefolder_walk(const char *root, const char *class_name,
     free(w.window);
     free(w.nodes);
     free(w.names);
-    return status == -FIRN_NOMEM ? firn_fail_nomem(err, "the walk through a directory") : 0;
+    errno = w.shortage;
+    return status != -FIRN_NOMEM ? 0
+           : w.shortage          ? firn_fail_errno(err, FIRN_NOMEM, w.path)
+                                 : firn_fail_nomem(err, "the walk through a directory");
 }

@@ -27,8 +27,8 @@ bool firn_is_photograph(const char *name);
 /**
  * Walks `root` (absolute), beginning at its sub-directory `class_name` (or one below it,
  * "class/more"), through all levels and symbolic links; with class_name NULL the files directly in
- * `root` only. The order is that of placement.h in windows of each directory. FIRN_NOMEM when the
- * names of directories still to visit do not fit.
+ * `root` only. The order is that of placement.h in windows of each directory. FIRN_NOMEM: memory or
+ * descriptors are out, and not all was met.
  */
 int firn_imagefolder_walk(const char *root, const char *class_name,
                           const struct firn_imagefolder_events *events, struct firn_error *err);

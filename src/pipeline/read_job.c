@@ -115,12 +115,6 @@ static bool try_again(struct firn_job *job, int error)
     return (error == EINTR || error == EAGAIN || error == ECANCELED) && ++job->tries < TRIES;
 }
 
-/* Not the photograph's fault, and the next one would meet the same. */
-static bool is_ours(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOMEM;
-}
-
 enum firn_step firn_job_advance(struct firn_job *job, int result)
 {
     const struct firn_read_config *config = job->config;
@@ -129,7 +123,7 @@ enum firn_step firn_job_advance(struct firn_job *job, int result)
         result = config->fault(config->fault_user, op, job->item->path, result);
     if (result < 0 && try_again(job, -result))
         return job->step;
-    if (result < 0 && is_ours(-result)) {
+    if (result < 0 && firn_is_shortage(-result)) { /* the next one would meet the same */
         job->fatal = -result;
         firn_item_drop(job->item);
         return finish(job);
@@ -157,6 +151,6 @@ enum firn_step firn_job_room(struct firn_job *job, struct firn_blob *file)
 
 int firn_job_fail(const struct firn_job *job, struct firn_error *err)
 {
-    return firn_fail(err, FIRN_NOMEM, "photographs cannot be read: %s%s", strerror(job->fatal),
-                     job->fatal == EMFILE ? "; raise the limit (ulimit -n)" : "");
+    errno = job->fatal;
+    return firn_fail_errno(err, FIRN_NOMEM, "photographs cannot be read");
 }

@@ -58,13 +58,13 @@ static int list_classes(struct firn_scan_root *root, struct firn_error *err)
 {
     DIR *dir = opendir(root->path);
     if (!dir)
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", root->path, strerror(errno));
+        return firn_fail_errno(err, FIRN_NOINPUT, root->path);
     int status = 0;
     struct dirent *entry;
     while (!status && (errno = 0, entry = readdir(dir)))
         status = list_entry(root, dir, entry, err);
     if (!status && errno)
-        status = firn_fail(err, FIRN_NOINPUT, "%s: %s", root->path, strerror(errno));
+        status = firn_fail_errno(err, FIRN_NOINPUT, root->path);
     closedir(dir);
     root->empty = root->n_classes == 0 && root->ignored == 0;
     if (root->n_classes)
@@ -78,7 +78,7 @@ static int add_directory(struct firn_roots *roots, const char *path, struct firn
 {
     char real[PATH_MAX];
     if (!realpath(path, real))
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", path, strerror(errno));
+        return firn_fail_errno(err, FIRN_NOINPUT, path);
     for (size_t i = 0; i < roots->n; i++)
         if (strcmp(roots->root[i].path, real) == 0)
             return 0;
@@ -95,7 +95,7 @@ static int add_path(struct firn_roots *roots, const char *path, struct firn_erro
     struct stat st;
     char name[PATH_MAX];
     if (stat(path, &st) != 0)
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", path, strerror(errno));
+        return firn_fail_errno(err, FIRN_NOINPUT, path);
     if (S_ISDIR(st.st_mode))
         return add_directory(roots, path, err);
     if (!firn_absolute(path, name))

@@ -208,7 +208,7 @@ static int open_list(struct scan *s, struct firn_error *err)
     bool standard = strcmp(list, "-") == 0;
     s->fd = standard ? STDIN_FILENO : open(list, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0 || fstat(s->fd, &st) != 0)
-        return firn_fail(err, FIRN_NOINPUT, "%s: %s", list, strerror(errno));
+        return firn_fail_errno(err, FIRN_NOINPUT, list);
     if (S_ISDIR(st.st_mode))
         return firn_fail(err, FIRN_NOINPUT, "%s: is a directory, not a list of files", list);
     return 0;

@@ -160,8 +160,10 @@ static void walk(struct look *l, const char *below)
         .loop = on_loop};
     struct firn_error err;
     const char *root = l->w->config->roots->root[l->root].path;
-    if (firn_imagefolder_walk(root, below, &events, &err) != 0)
+    if (firn_imagefolder_walk(root, below, &events, &err) != 0) {
+        l->complete = false;
         firn_watcher_say(l->w, "%s", err.text);
+    }
 }
 
 /* ---- roots ---- */
