@@ -97,19 +97,22 @@ def interrupted():
 interrupted()
 print(f"{points} runs in which a call failed")
 
-# An export that is killed leaves nothing, where the file system has files without a name.
+# What is killed while it writes leaves nothing, where the file system has files without a name.
 (t.dir / "out").mkdir()
 try:
     os.close(os.open(t.dir / "out", os.O_TMPFILE | os.O_WRONLY))
-    moments = (1, 2, 3)
+    moments = ((1, "export"), (2, "export"), (3, "export"), (1, "bn"), (2, "bn"))
 except OSError:
     moments = ()
-for when in moments:
+WRITERS = {"export": ["export", str(half), "-o", str(t.dir / "out" / "features.npz")],
+           "bn": ["bn", "estimate", *OPTIONS[:-2], "--method", "cumulative", "-o",
+                  str(t.dir / "out" / "own.safetensors"), str(photos)]}
+for when, verb in moments:
     ran = subprocess.run(
         ["strace", "-f", "-qq", "-o", str(t.dir / "trace"), "-e", "trace=write,pwrite64,fsync",
-         "-e", f"inject=write,pwrite64,fsync:signal=KILL:when={when}", t.firn, "export",
-         str(half), "-o", str(t.dir / "out" / "features.npz")], stderr=subprocess.DEVNULL)
+         "-e", f"inject=write,pwrite64,fsync:signal=KILL:when={when}", t.firn, *WRITERS[verb]],
+        stderr=subprocess.DEVNULL)
     left = [p.name for p in (t.dir / "out").iterdir()]
-    t.check(ran.returncode == -9 and not left, f"export killed at {when}: {ran.returncode} {left}")
+    t.check(ran.returncode == -9 and not left, f"{verb} killed at {when}: {ran.returncode} {left}")
 t.check(points >= 20, f"only {points} runs felt it")
 t.end()

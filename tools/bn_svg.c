@@ -73,7 +73,7 @@ int firn_bn_svg(const char *path, const char *const names[2], const struct firn_
                 int layers, struct firn_error *err)
 {
     struct firn_output out;
-    int status = firn_output_open(&out, path, err);
+    int status = firn_output_begin(&out, path, err);
     if (status)
         return status;
     int width = LEFT + 3 * (PANEL + GAP), height = TOP + layers * ROW + FOOT;

@@ -124,7 +124,7 @@ static int prepare(struct firn_export *e, const struct request *request, size_t 
 static int write_file(const struct firn_export *e, const char *path, struct firn_error *err)
 {
     struct firn_output out;
-    int result = firn_output_open(&out, path, err);
+    int result = firn_output_begin(&out, path, err);
     if (result)
         return result;
     result = format_of(path)(e, &out, err);

@@ -2,42 +2,51 @@
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The one unfinished file, for the signal handler: an interrupted export leaves nothing behind. */
-static char *volatile unfinished;
+/* The last output's unfinished name: once it is finished, there is no such file. */
+static char unfinished[PATH_MAX];
 
 static void on_signal(int number)
 {
-    if (unfinished)
-        unlink(unfinished);
+    unlink(unfinished);
     signal(number, SIG_DFL);
     raise(number);
 }
 
-/** From now on, or (NULL) as before. A signal that comes ignored, as from nohup, stays so. */
-static void watch(char *temp)
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { SIGNALS = sizeof(signals) / sizeof(*signals) };
+
+/** A signal that comes ignored, as from nohup, stays so. */
+static void guard(const char *temp)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    static struct sigaction before[sizeof(signals) / sizeof(*signals)];
     const struct sigaction action = {.sa_handler = on_signal};
-    bool begins = temp && !unfinished, ends = !temp && unfinished;
-    unfinished = temp;
-    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-        if (begins && sigaction(signals[i], NULL, &before[i]) == 0 &&
-            before[i].sa_handler != SIG_IGN)
+    struct sigaction before;
+    snprintf(unfinished, sizeof(unfinished), "%s", temp);
+    for (int i = 0; i < SIGNALS; i++)
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
-        else if (ends)
-            sigaction(signals[i], &before[i], NULL);
-    }
+}
+
+int firn_output_begin(struct firn_output *out, const char *path, struct firn_error *err)
+{
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&ours, signals[i]);
+    sigprocmask(SIG_BLOCK, &ours, &before);
+    int status = firn_output_open(out, path, err);
+    if (status == 0)
+        guard(out->temp);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return status;
 }
 
 bool firn_output_ends_in(const char *path, const char *ending)
@@ -54,152 +63,6 @@ int firn_output_fail(struct firn_error *err, enum firn_code code, const char *fm
     vsnprintf(err->text, sizeof(err->text), fmt, args);
     va_end(args);
     return -(int)code;
-}
-
-static void release(struct firn_output *out)
-{
-    watch(NULL);
-    if (out->file)
-        fclose(out->file);
-    free(out->path);
-    free(out->temp);
-    *out = (struct firn_output){0};
-}
-
-static int fail_to_create(struct firn_error *err, const char *path, int error)
-{
-    return firn_output_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", path, strerror(error));
-}
-
-static int check_name(const char *path, struct firn_error *err)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return firn_output_fail(err, FIRN_CANTCREATE,
-                                "%s: exists and is not a regular file; give another name", path);
-    return 0;
-}
-
-/** The directory of a path; NULL: memory is out. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-}
-
-int firn_output_check(const char *path, struct firn_error *err)
-{
-    char *folder = folder_of(path);
-    int result = folder ? check_name(path, err)
-                        : firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    if (result == 0 && access(folder, W_OK | X_OK) != 0)
-        result = fail_to_create(err, path, errno);
-    free(folder);
-    return result;
-}
-
-/** How a file without a name is found. */
-static void name_of_descriptor(const struct firn_output *out, char name[static 40])
-{
-    snprintf(name, 40, "/proc/self/fd/%d", fileno(out->file));
-}
-
-/**
- * A file without a name where the system has such, so that not even a run that is killed leaves
- * anything behind; else one under a name of its own.
- */
-static FILE *open_temporary(struct firn_output *out)
-{
-    char *folder = folder_of(out->path), name[40];
-    int fd = folder ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
-    free(folder);
-    out->file = fd < 0 ? NULL : fdopen(fd, "w+b");
-    if (out->file) {
-        name_of_descriptor(out, name);
-        out->nameless = access(name, F_OK) == 0; /* /proc is there */
-        if (!out->nameless)
-            fclose(out->file);
-    } else if (fd >= 0) {
-        close(fd);
-    }
-    if (!out->nameless)
-        out->file = fopen(out->temp, "w+bxe");
-    return out->file;
-}
-
-int firn_output_open(struct firn_output *out, const char *path, struct firn_error *err)
-{
-    *out = (struct firn_output){0};
-    if (check_name(path, err))
-        return -(int)err->code;
-    out->path = strdup(path);
-    if (!out->path || asprintf(&out->temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
-        free(out->path);
-        return firn_output_fail(err, FIRN_NOMEM, "out of memory");
-    }
-    watch(out->temp); /* before it is there: a signal finds nothing to leave behind */
-    if (!open_temporary(out)) {
-        int code = errno;
-        release(out);
-        return fail_to_create(err, path, code);
-    }
-    return 0;
-}
-
-void firn_output_write(struct firn_output *out, const void *bytes, size_t n)
-{
-    if (!out->failure && fwrite(bytes, 1, n, out->file) != n)
-        out->failure = errno ? errno : EIO;
-    out->offset += n;
-}
-
-void firn_output_patch(struct firn_output *out, uint64_t offset, const void *bytes, size_t n)
-{
-    const char *p = bytes;
-    if (!out->failure && fflush(out->file))
-        out->failure = errno;
-    while (n > 0 && !out->failure) {
-        ssize_t done = pwrite(fileno(out->file), p, n, (off_t)offset);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0) {
-            out->failure = done < 0 ? errno : EIO;
-            break;
-        }
-        p += done;
-        offset += (uint64_t)done;
-        n -= (size_t)done;
-    }
-}
-
-/** A name can only be given, not taken from another file: that is left to the renaming. */
-static bool give_name(struct firn_output *out)
-{
-    char name[40];
-    name_of_descriptor(out, name);
-    return !out->nameless || linkat(AT_FDCWD, name, AT_FDCWD, out->temp, AT_SYMLINK_FOLLOW) == 0;
-}
-
-int firn_output_commit(struct firn_output *out, struct firn_error *err)
-{
-    if (!out->failure && (fflush(out->file) || fsync(fileno(out->file)) || !give_name(out)))
-        out->failure = errno;
-    if (!out->failure && rename(out->temp, out->path))
-        out->failure = errno;
-    int result = 0;
-    if (out->failure) {
-        unlink(out->temp);
-        result = firn_output_fail(err, FIRN_IO, "%s: cannot write: %s; nothing was left behind",
-                                  out->path, strerror(out->failure));
-    }
-    release(out);
-    return result;
-}
-
-void firn_output_discard(struct firn_output *out)
-{
-    unlink(out->temp);
-    release(out);
 }
 
 int firn_output_replace(const char *path, const char *text, struct firn_error *err)

@@ -38,7 +38,7 @@ static int write_ppm(const char *path, const uint8_t *rgb, int crop, struct firn
         return 0; /* failures are found when main() flushes */
     }
     struct firn_output out;
-    int result = firn_output_open(&out, path, err);
+    int result = firn_output_begin(&out, path, err);
     if (result == 0) {
         firn_output_write(&out, header, n);
         firn_output_write(&out, rgb, size);

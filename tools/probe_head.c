@@ -122,7 +122,7 @@ int firn_probe_write(const struct firn_probe *p, const struct firn_probe_options
     struct firn_json fingerprint = {0};
     char *from = provenance(p, o);
     firn_fingerprint_json(&fingerprint, NULL, &p->fingerprint);
-    int result = from && !fingerprint.failed ? firn_output_open(&out, path, err)
+    int result = from && !fingerprint.failed ? firn_output_begin(&out, path, err)
                                              : firn_output_fail(err, FIRN_NOMEM, "out of memory");
     if (result == 0) {
         if (firn_output_ends_in(path, ".npz"))

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/safetensors_write.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "firn/json.h"
+#include "firn/output.h"
 
 static uint64_t bytes_of(const struct firn_tensor_out *t)
 {
@@ -52,52 +47,32 @@ static void put_header(struct firn_json *j, const struct firn_pair *pair, size_t
     firn_json_end_object(j);
 }
 
-static int write_all(FILE *file, const struct firn_json *j, const struct firn_tensor_out *tensor,
-                     size_t n)
+static void write_all(struct firn_output *out, const struct firn_json *j,
+                      const struct firn_tensor_out *tensor, size_t n)
 {
     uint64_t size = (j->size + 7) / 8 * 8;
     uint8_t length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (uint8_t)(size >> 8 * i);
-    fwrite(length, 1, 8, file);
-    fwrite(j->text, 1, j->size, file);
-    fwrite("       ", 1, (size_t)size - j->size, file);
+    firn_output_write(out, length, 8);
+    firn_output_write(out, j->text, j->size);
+    firn_output_write(out, "       ", (size_t)size - j->size);
     for (size_t i = 0; i < n; i++)
-        if (bytes_of(&tensor[i]))
-            fwrite(tensor[i].data, 1, (size_t)bytes_of(&tensor[i]), file);
-    return fflush(file) || ferror(file) || fsync(fileno(file)) ? -1 : 0;
+        firn_output_write(out, tensor[i].data, (size_t)bytes_of(&tensor[i]));
 }
 
 int firn_safetensors_write(const char *path, const struct firn_pair *pair, size_t n_pair,
                            const struct firn_tensor_out *tensor, size_t n, struct firn_error *err)
 {
     struct firn_json j = {0};
-    struct stat st;
-    char *temp = NULL;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a rename would put a file in its place */
-        return firn_fail(err, FIRN_CANTCREATE,
-                         "%s: exists and is not a regular file; give another name", path);
+    struct firn_output out;
     put_header(&j, pair, n_pair, tensor, n);
-    if (j.failed || asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
-        free(j.text);
-        return firn_fail_nomem(err, "a file's header");
+    int status = j.failed ? firn_fail_nomem(err, "a file's header")
+                          : firn_output_open(&out, path, err);
+    if (!status) {
+        write_all(&out, &j, tensor, n);
+        status = firn_output_commit(&out, err);
     }
-    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), status = 0;
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (!file) {
-        status = firn_fail(err, FIRN_CANTCREATE, "%s: cannot create: %s", path, strerror(errno));
-    } else {
-        errno = 0;
-        int bad = write_all(file, &j, tensor, n);
-        int error = errno;
-        bad |= fclose(file);
-        if (bad || rename(temp, path)) {
-            status = firn_fail(err, FIRN_IO, "%s: cannot write: %s; nothing was left behind", path,
-                               strerror(error ? error : errno ? errno : EIO));
-            unlink(temp);
-        }
-    }
-    free(temp);
     free(j.text);
     return status;
 }

@@ -24,8 +24,8 @@ struct firn_pair {
 };
 
 /**
- * Writes `path` under another name, syncs and renames. Tensors with 8-byte numbers should come
- * first, so that all are aligned. FIRN_CANTCREATE, FIRN_IO; then nothing is left behind.
+ * Writes `path` as firn/output.h does. Tensors with 8-byte numbers should come first, so that all
+ * are aligned. FIRN_CANTCREATE, FIRN_IO; then nothing is left behind.
  */
 int firn_safetensors_write(const char *path, const struct firn_pair *pair, size_t n_pair,
                            const struct firn_tensor_out *tensor, size_t n, struct firn_error *err);
