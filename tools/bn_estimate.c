@@ -65,6 +65,17 @@ static void print_summary(const struct firn_bn_result *r, const char *output)
                       firn_cli_bytes(memory, (double)r->memory));
 }
 
+/** The end of an estimation or of a merge: what is to be said, and the exit status. */
+static int conclude(const struct firn_bn_result *r, int status, const struct firn_error *err,
+                    const char *output, bool json)
+{
+    if (status && status != FIRN_PARTIAL)
+        return firn_cli_fail(err);
+    print_summary(r, output);
+    int printed = json ? print_json(r, status) : 0;
+    return status ? status : printed;
+}
+
 static int run(struct firn_bn_options *o, bool json)
 {
     struct firn_display display = {0};
@@ -78,11 +89,7 @@ static int run(struct firn_bn_options *o, bool json)
     firn_progress_start(&display, o->stop, o->method == FIRN_BN_SEQUENTIAL);
     int status = -firn_bn_estimate(o, &result, &err);
     firn_progress_clear(&display);
-    if (status && status != FIRN_PARTIAL)
-        return firn_cli_fail(&err);
-    print_summary(&result, o->output);
-    int printed = json ? print_json(&result, status) : 0;
-    return status ? status : printed;
+    return conclude(&result, status, &err, o->output, json);
 }
 
 /** "i/n" */
@@ -211,10 +218,8 @@ static int merge(const struct firn_verb *verb, int argc, char **argv)
     status = firn_bn_check_output(verb, output, (const char *const *)argv, (size_t)argc);
     if (status != FIRN_CLI_GO)
         return status;
-    if (firn_bn_merge((const char *const *)argv, (size_t)argc, output, &result, &err))
-        return firn_cli_fail(&err);
-    print_summary(&result, output);
-    return json ? print_json(&result, 0) : FIRN_OK;
+    status = -firn_bn_merge((const char *const *)argv, (size_t)argc, output, &result, &err);
+    return conclude(&result, status, &err, output, json);
 }
 
 const struct firn_verb firn_verb_bn_estimate = {

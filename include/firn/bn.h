@@ -100,7 +100,8 @@ int firn_bn_estimate(const struct firn_bn_options *options, struct firn_bn_resul
 
 /**
  * Merges the shards of one estimation into its statistics, the same bits as one run gives.
- * FIRN_CONFIG: they are not of one estimation, or one is missing (named).
+ * FIRN_CONFIG: they are not of one estimation, or one is missing (named). FIRN_PARTIAL: done, but
+ * photographs had failed when the shards were made.
  */
 int firn_bn_merge(const char *const *shards, size_t n, const char *output,
                   struct firn_bn_result *result, struct firn_error *err);

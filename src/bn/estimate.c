@@ -203,14 +203,15 @@ static int put_in_order(struct firn_bn_run *r, struct firn_error *err)
         firn_bn_photos_shuffle(&r->photos, r->options->seed);
     }
     hash_list(r);
+    r->end = r->photos.n;
     return 0;
 }
 
-static void count_failures(struct firn_bn_run *r)
+void firn_bn_count_failed(struct firn_bn_run *r)
 {
-    firn_bn_photos_report(&r->photos, 0, r->photos.n);
+    firn_bn_photos_report(&r->photos, r->first, r->end - r->first);
     r->result.failed = 0;
-    for (size_t i = 0; i < r->photos.n; i++)
+    for (size_t i = r->first; i < r->end; i++)
         r->result.failed += r->photos.photo[i].state != 0;
 }
 
@@ -260,7 +261,7 @@ static int estimate(struct firn_bn_run *r, struct firn_error *err)
     if (firn_model_info(r->engine.model)->untrained)
         firn_bn_notice(o, "%s: seeded random weights, for trying only", o->model);
     status = o->method == FIRN_BN_SEQUENTIAL ? firn_bn_sequential(r, err) : firn_bn_train(r, err);
-    count_failures(r);
+    firn_bn_count_failed(r);
     if (status)
         return status;
     warn(r);

@@ -14,6 +14,7 @@ struct firn_bn_run {
     const struct firn_bn_options *options;
     struct firn_bn_engine engine;
     struct firn_bn_photos photos;
+    size_t first, end;         /**< which of them are this run's: a shard's are not all */
     struct firn_bn_result result;
     struct firn_stats *source; /**< the checkpoint's */
     struct firn_stats *stats;  /**< the new ones */
@@ -36,6 +37,9 @@ int firn_bn_sequential(struct firn_bn_run *run, struct firn_error *err);
  */
 void firn_bn_settle(struct firn_bn_run *run, int conv, const double *mean, const double *var,
                     double less);
+
+/** Names those of the run's photographs that failed and were not named before; counts them. */
+void firn_bn_count_failed(struct firn_bn_run *run);
 
 /** Counts a photograph as used. */
 void firn_bn_use(struct firn_bn_run *run, const struct firn_bn_photo *photo);

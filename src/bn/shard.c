@@ -65,14 +65,6 @@ static void describe_shard(struct firn_bn_run *r, uint64_t batches, const double
     firn_stats_set(s, "sum", "%s", sum);
 }
 
-static uint64_t count_failed(const struct firn_bn_run *r)
-{
-    uint64_t failed = 0;
-    for (size_t i = 0; i < r->photos.n; i++)
-        failed += r->photos.photo[i].state != 0;
-    return failed;
-}
-
 int firn_bn_shard_write(struct firn_bn_run *r, const struct firn_tree *t, uint64_t batches,
                         struct firn_error *err)
 {
@@ -88,7 +80,7 @@ int firn_bn_shard_write(struct firn_bn_run *r, const struct firn_tree *t, uint64
         memcpy(x + i * c, t->node[i].x, c * sizeof *x);
         memcpy(y + i * c, t->node[i].y, c * sizeof *y);
     }
-    r->result.failed = count_failed(r);
+    firn_bn_count_failed(r);
     describe_shard(r, batches, numbers, all);
     struct firn_tensor_out tensor[3 + 2 * FIRN_MAX_CONVS] = {
         {"nodes", FIRN_F64, 2, {(int64_t)k, 3}, nodes},
@@ -378,6 +370,9 @@ int firn_bn_merge(const char *const *paths, size_t n, const char *output,
                    : firn_fail(err, FIRN_USAGE, "no shards are given");
     if (result)
         *result = m->run.result;
+    if (!status && m->run.result.failed)
+        status = firn_fail(err, FIRN_PARTIAL, "%llu photographs failed",
+                           (unsigned long long)m->run.result.failed);
     firn_tree_free(&m->tree);
     firn_stats_free(m->run.stats);
     for (size_t i = 0; i < m->n; i++) {

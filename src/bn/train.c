@@ -87,6 +87,8 @@ static int run_batches(struct train *t, size_t begin, size_t end, struct firn_er
     struct firn_bn_run *r = t->run;
     size_t size = (size_t)r->batch, last = end * size < r->photos.n ? end * size : r->photos.n;
     int status = 0;
+    r->first = begin * size;
+    r->end = last;
     for (size_t b = begin; b < end && !status; b++) {
         size_t first = b * size, n = last - first < size ? last - first : size;
         size_t next = first + n, more = last - next < size ? last - next : size;

@@ -18,6 +18,16 @@ try firn bn apply -m $model -o whole.safetensors p1
 try firn bn diff p1 p2
 estimate -o q.safetensors --method population -b 4 photos
 try cmp p.safetensors q.safetensors
+echo "what failed in a shard is counted once"
+cp -r photos some
+echo text >some/square/text.jpg
+ln -s nowhere some/square/nowhere.jpg
+for i in 1 2; do
+    estimate -q -o f$i --method population -b 4 --shard $i/2 some
+done
+try firn bn merge -o f.safetensors f1 f2
+estimate -q -o g.safetensors --method population -b 4 some
+try cmp f.safetensors g.safetensors
 try firn bn merge -o x.safetensors s.safetensors
 estimate -o x --shard 1/2 photos
 estimate -o x --method ema --momentum 2 photos
