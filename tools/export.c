@@ -37,7 +37,7 @@ static firn_export_fn *format_of(const char *path)
     return NULL;
 }
 
-/** Which view is meant, -1: all. FIRN_USAGE: the photographs have no such view. */
+/** Which view is meant, -1: all. FIRN_USAGE, FIRN_CONFIG: the photographs have no such view. */
 static int choose_view(const char *text, const struct firn_cache_stat *stat, int *view,
                        struct firn_error *err)
 {
@@ -46,8 +46,11 @@ static int choose_view(const char *text, const struct firn_cache_stat *stat, int
         return 0;
     if (strcmp(text, "center") == 0) {
         *view = stat->center;
-        return stat->center >= 0 ? 0 : firn_output_fail(err, FIRN_USAGE, "none of the random "
-                                                        "views is the centre crop");
+        return stat->center >= 0
+                   ? 0
+                   : firn_output_fail(err, FIRN_CONFIG, "none of the %d random views of this cache "
+                                      "is the centre crop; choose one by its number, or extract "
+                                      "another cache with --views center", stat->views);
     }
     if (!firn_cli_whole(text, view) || *view >= stat->views)
         return firn_output_fail(err, FIRN_USAGE, "--view %s: the views of this cache are 0 to %d",
