@@ -12,8 +12,6 @@
 #include "firn/image.h"
 #include "firn/model.h"
 
-#define LARGEST 4096 /* side of a crop, pixels: far above any use */
-
 /** The sizes that the weights of `model` were trained for. */
 static int preset_of(const char *model, struct firn_image_spec *spec, struct firn_error *err)
 {
@@ -55,11 +53,27 @@ struct wish {
     bool json;
 };
 
+/** What of the file is unusual, and what was done about it. */
+static void describe(const struct wish *w, const struct firn_image_info *info, char text[160])
+{
+    int n = 0;
+    text[0] = '\0';
+    if (info->orientation != 1)
+        n = snprintf(text, 160, w->spec.turn ? "; turned by its EXIF orientation, %d"
+                                             : "; not upright by its EXIF orientation, %d, which "
+                                               "is ignored", info->orientation);
+    if (info->scale > 1)
+        n += snprintf(text + n, 160 - (size_t)n, "; decoded at 1/%d", info->scale);
+    if (info->warnings)
+        snprintf(text + n, 160 - (size_t)n, "; the decoder warned");
+}
+
 static void note(const struct wish *w, const struct firn_image_info *info,
                  const struct firn_view *view)
 {
-    char where[160] = "", words[96];
+    char where[160] = "", words[96], more[160];
     int views = firn_views_count(&w->spec.views);
+    describe(w, info, more);
     if (views > 1 || !view->resized) {
         firn_view_words(view, words);
         snprintf(where, sizeof(where), ", view %d of 0 to %d: %s", w->view, views - 1, words);
@@ -67,11 +81,10 @@ static void note(const struct wish *w, const struct firn_image_info *info,
     if (view->resized)
         firn_cli_note("%s: %s, %d x %d, shorter side to %d, crop of %d%s%s", w->image,
                       info->format, info->width, info->height, w->spec.resize, w->spec.crop, where,
-                      info->warnings ? "; the decoder warned" : "");
+                      more);
     else
         firn_cli_note("%s: %s, %d x %d%s, resized to %d%s", w->image, info->format, info->width,
-                      info->height, where, w->spec.crop,
-                      info->warnings ? "; the decoder warned" : "");
+                      info->height, where, w->spec.crop, more);
 }
 
 static int tell(const struct wish *w, const struct firn_image_info *info,
@@ -174,8 +187,9 @@ static int preview(const struct firn_verb *verb, int argc, char **argv)
     spec.fast = decode == 2;
     spec.resize = typed.resize ? typed.resize : spec.resize;
     spec.crop = typed.crop ? typed.crop : spec.crop;
-    if (spec.crop > LARGEST || spec.resize > LARGEST)
-        return firn_cli_usage(verb, "--resize and --crop go up to %d", LARGEST);
+    if (spec.resize > FIRN_MAX_RESIZE || spec.crop > FIRN_MAX_CROP)
+        return firn_cli_usage(verb, "--resize goes up to %d and --crop to %d", FIRN_MAX_RESIZE,
+                              FIRN_MAX_CROP);
     if (firn_views_parse(&spec.views, views, &err))
         return firn_cli_fail(&err);
     if (view >= firn_views_count(&spec.views))

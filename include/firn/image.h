@@ -21,6 +21,10 @@ enum firn_view_kind {
 /** The most views of a photograph. */
 #define FIRN_MAX_VIEWS 64
 
+/** The largest sides that can be asked for, of the resized image and of the crop. */
+#define FIRN_MAX_RESIZE 4096
+#define FIRN_MAX_CROP 2048
+
 /** All zero is the centre crop alone. */
 struct firn_views {
     enum firn_view_kind kind;

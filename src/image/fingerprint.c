@@ -53,7 +53,7 @@ int firn_image_fingerprint(const struct firn_image_spec *spec, struct firn_finge
     struct firn_decoder *decoder;
     uint8_t digest[FIRN_HASH_SIZE];
     char probe[17], views[64], *part = fp->part[FIRN_PART_PREPROCESS];
-    int rc = firn_views_check(spec, err);
+    int rc = firn_spec_check(spec, err);
     if (!rc)
         rc = firn_decoder_create(&decoder, spec->fast ? &fast_probe_spec : &probe_spec, err);
     if (rc)

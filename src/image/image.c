@@ -41,11 +41,7 @@ int firn_decoder_create(struct firn_decoder **out, const struct firn_image_spec 
                         struct firn_error *err)
 {
     *out = NULL;
-    if (spec->resize < 1 || spec->resize > FIRN_MAX_SPEC || spec->crop < 1 ||
-        spec->crop > FIRN_MAX_SPEC)
-        return firn_fail(err, FIRN_USAGE, "resize %d, crop %d: each must be 1 to %d pixels",
-                         spec->resize, spec->crop, FIRN_MAX_SPEC);
-    const int rc = firn_views_check(spec, err), n = firn_views_count(&spec->views);
+    const int rc = firn_spec_check(spec, err), n = firn_views_count(&spec->views);
     if (rc)
         return rc;
     struct firn_decoder *decoder = calloc(1, sizeof *decoder + (size_t)n * sizeof *decoder->view);

@@ -27,7 +27,4 @@
 /** Bytes of one file. */
 #define FIRN_MAX_FILE_BYTES ((size_t)256 << 20)
 
-/** Sides that can be asked for, of resized image and crop. */
-#define FIRN_MAX_SPEC 4096
-
 #endif

@@ -87,9 +87,15 @@ void firn_views_text(const struct firn_views *views, char *text, size_t size)
         snprintf(text, size, "%s", kinds[views->kind].name);
 }
 
-int firn_views_check(const struct firn_image_spec *spec, struct firn_error *err)
+int firn_spec_check(const struct firn_image_spec *spec, struct firn_error *err)
 {
     const enum firn_view_kind kind = spec->views.kind;
+    if (spec->resize < 1 || spec->resize > FIRN_MAX_RESIZE)
+        return firn_fail(err, FIRN_USAGE, "resizing to %d pixels is not possible: 1 to %d are",
+                         spec->resize, FIRN_MAX_RESIZE);
+    if (spec->crop < 1 || spec->crop > FIRN_MAX_CROP)
+        return firn_fail(err, FIRN_USAGE, "a crop of %d pixels is not possible: 1 to %d are",
+                         spec->crop, FIRN_MAX_CROP);
     if ((kind == FIRN_VIEWS_FIVE || kind == FIRN_VIEWS_TEN) && spec->resize < spec->crop)
         return firn_fail(err, FIRN_USAGE, "views %s: resize %d is smaller than crop %d, which "
                          "leaves no corners", kinds[kind].name, spec->resize, spec->crop);

@@ -11,7 +11,7 @@
 /** "center", ..., "random:8:1/1" (views, seed and version of the generator), as in fingerprints. */
 void firn_views_text(const struct firn_views *views, char *text, size_t size);
 
-/** Whether these views can be made with the rest of `spec`. FIRN_USAGE. */
-int firn_views_check(const struct firn_image_spec *spec, struct firn_error *err);
+/** Whether such crops, and such views of them, can be made. FIRN_USAGE. */
+int firn_spec_check(const struct firn_image_spec *spec, struct firn_error *err);
 
 #endif

@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-
-/* Larger crops than any use of these networks; keeps every size far inside an int. */
-#define MAX_CROP 2048
+#include "firn/image.h"
 
 /* Weights of the layers that are kept untransformed where memory is short: layer3 and layer4. What
  * the others would save, 13 MB, is not worth its time: their batches are small. */
@@ -85,9 +83,9 @@ static void add_to_stage(struct firn_plan *plan, int b, size_t in, size_t out)
 int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop,
                     struct firn_error *err)
 {
-    if (crop < 1 || crop > MAX_CROP)
+    if (crop < 1 || crop > FIRN_MAX_CROP) /* beyond, a size might not fit an int */
         return firn_fail(err, FIRN_USAGE, "a crop of %d pixels is not possible: 1 to %d are", crop,
-                         MAX_CROP);
+                         FIRN_MAX_CROP);
     memset(plan, 0, sizeof *plan);
     plan->crop = crop;
     plan->dim = net->dim;
