@@ -166,8 +166,10 @@ static int add_cache(struct merge *m, const char *out, struct firn_error *err)
 static int check_same(const struct firn_loaded *first, const struct firn_loaded *other,
                       struct firn_error *err)
 {
-    char words[600];
-    if (firn_fingerprint_brief(&first->head.fp, &other->head.fp, "in the first", "in this", words,
+    char words[600], in_first[128], in_other[128];
+    snprintf(in_first, sizeof in_first, "in %.100s", first->dir);
+    snprintf(in_other, sizeof in_other, "in %.100s", other->dir);
+    if (firn_fingerprint_brief(&first->head.fp, &other->head.fp, in_first, in_other, words,
                                sizeof words) > 0 ||
         first->head.dim != other->head.dim || first->head.views != other->head.views ||
         first->head.store != other->head.store)
@@ -193,6 +195,18 @@ static int open_all(struct firn_cache **cache, const char *const *in, size_t n,
         else
             status = check_same(firn_cache_loaded(cache[0]), firn_cache_loaded(cache[i]), err);
     }
+    return status;
+}
+
+/* The writer refuses another fingerprint as well, with advice for an extraction. */
+static int check_out(const char *out, const struct firn_cache *in, struct firn_error *err)
+{
+    struct firn_cache *cache;
+    int status = firn_cache_open(&cache, out, NULL);
+    if (status != 0)
+        return 0; /* not there, or what the writer will say */
+    status = check_same(firn_cache_loaded(cache), firn_cache_loaded(in), err);
+    firn_cache_close(cache);
     return status;
 }
 
@@ -248,6 +262,8 @@ int firn_merge(const char *out, const char *const *in, size_t n,
     int status = !cache ? firn_fail_nomem(err, "caches to merge")
                  : n == 0 ? firn_fail(err, FIRN_USAGE, "no caches to merge are given")
                           : open_all(cache, in, n, err);
+    if (status == 0)
+        status = check_out(out, cache[0], err);
     if (status == 0)
         status = merge(out, cache, n, &m, err);
     for (size_t i = 0; cache && i < n; i++)
