@@ -28,7 +28,7 @@ static int check_statistics(const struct firn_recipe *r, const struct firn_stats
                             const char *path, struct firn_error *err)
 {
     struct firn_fingerprint theirs = {0}, ours = {0};
-    char text[700];
+    char text[600], options[200];
     snprintf(theirs.part[FIRN_PART_PREPROCESS], sizeof theirs.part[0], "%s",
              firn_stats_get(stats, "preprocess"));
     struct firn_image_spec spec = r->spec;
@@ -39,7 +39,9 @@ static int check_statistics(const struct firn_recipe *r, const struct firn_stats
     if (firn_fingerprint_brief(&theirs, &ours, "in the statistics", "in this run", text,
                                sizeof text) == 0)
         return 0;
-    return firn_fail(err, FIRN_CONFIG, "%s: estimated with another preprocessing: %s", path, text);
+    return firn_fail(err, FIRN_CONFIG, "%s: estimated with another preprocessing: %s%s%s", path,
+                     text, firn_fingerprint_options(&theirs, &ours, options, sizeof options)
+                               ? "; it was made with " : "", options);
 }
 
 static int use_statistics(struct firn_recipe *r, struct firn_model *model, const char *path,

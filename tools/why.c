@@ -10,6 +10,7 @@
 #include "firn/extract.h"
 
 #define TEXT_SIZE 8192 /* all differences of all parts fit: a part has 512 bytes */
+#define OPTIONS_SIZE 512
 
 /** A directory is a cache; anything else is a model, taken with the defaults of `firn extract`. */
 static int fingerprint_of(const char *what, struct firn_fingerprint *fp, struct firn_error *err)
@@ -33,27 +34,37 @@ static int print_json(const struct firn_fingerprint *a, const struct firn_finger
                       char *text, int differences)
 {
     struct firn_json j = {0};
-    char *save = NULL;
+    char *save = NULL, options[2][OPTIONS_SIZE] = {"", ""};
+    firn_fingerprint_options(a, b, options[0], OPTIONS_SIZE);
+    firn_fingerprint_options(b, a, options[1], OPTIONS_SIZE);
     firn_json_object(&j, NULL);
     firn_json_bool(&j, "equal", differences == 0);
     firn_json_array(&j, "differences");
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
         firn_json_string(&j, NULL, line);
     firn_json_end_array(&j);
+    firn_json_string(&j, "options_a", options[0]);
+    firn_json_string(&j, "options_b", options[1]);
     firn_fingerprint_json(&j, "a", a);
     firn_fingerprint_json(&j, "b", b);
     firn_json_end_object(&j);
     return firn_cli_print_json(&j);
 }
 
-static void print_text(char **names, char *text, int differences)
+static void print_text(char **names, const struct firn_fingerprint fp[2], char *text,
+                       int differences)
 {
+    char options[OPTIONS_SIZE];
     if (firn_cli_verbose)
         printf("A is %s\nB is %s\n", names[0], names[1]);
     if (differences) {
         if (!firn_cli_verbose)
             firn_shorten_hashes(text);
         fputs(text, stdout);
+        for (int i = 0; i < 2; i++) {
+            if (firn_fingerprint_options(&fp[i], &fp[!i], options, sizeof(options)))
+                printf("options for %c: %s\n", 'A' + i, options);
+        }
     } else {
         printf("%s and %s have the same fingerprint: their features can be mixed\n", names[0],
                names[1]);
@@ -74,7 +85,7 @@ static int compare(char **names, bool json, bool exit_code)
     if (json)
         status = print_json(&fp[0], &fp[1], text, differences);
     else if (!firn_cli_quiet)
-        print_text(names, text, differences);
+        print_text(names, fp, text, differences);
     return status == FIRN_OK && exit_code && differences ? FIRN_CONFIG : status;
 }
 
@@ -95,7 +106,8 @@ const struct firn_verb firn_verb_why = {
     .args = "[options] A B",
     .summary = "what differs between two fingerprints, in words",
     .more = "A and B are caches (directories) or models (as for 'firn extract -m', with the\n"
-            "default preprocessing and storage). One line for each difference.\n",
+            "default preprocessing and storage). One line for each difference, then the\n"
+            "options of 'firn extract' that make what A and what B has.\n",
     .min_args = 2,
     .max_args = 2,
     .run = why,

@@ -38,4 +38,12 @@ bool firn_fingerprint_value(const struct firn_fingerprint *fp, enum firn_part pa
 int firn_fingerprint_diff(const struct firn_fingerprint *a, const struct firn_fingerprint *b,
                           char *text, size_t size);
 
+/**
+ * The options of `firn extract` by which `want` came to differ from `other`, into `text`:
+ * "-m untrained:resnet18 --resize 72". A file is not known by its name: MODEL or STATS stand for
+ * it. Returns their number; 0: it was not options.
+ */
+int firn_fingerprint_options(const struct firn_fingerprint *want,
+                             const struct firn_fingerprint *other, char *text, size_t size);
+
 #endif

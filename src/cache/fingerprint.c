@@ -151,3 +151,81 @@ int firn_fingerprint_diff(const struct firn_fingerprint *a, const struct firn_fi
         say(&t, "\n");
     return found;
 }
+
+/* ---- options ---- */
+
+#define VALUE 128
+
+/* Where the part lacks the key, the value is "". */
+static bool differs(const struct firn_fingerprint *want, const struct firn_fingerprint *other,
+                    enum firn_part part, const char *key, char value[VALUE])
+{
+    char theirs[VALUE] = "";
+    value[0] = '\0';
+    firn_fingerprint_value(want, part, key, value, VALUE);
+    firn_fingerprint_value(other, part, key, theirs, VALUE);
+    return strcmp(value, theirs) != 0;
+}
+
+static int model_option(struct text *t, const struct firn_fingerprint *want,
+                        const struct firn_fingerprint *other)
+{
+    char family[VALUE], tensors[VALUE], seed[VALUE];
+    if (!(differs(want, other, FIRN_PART_TRUNK, "family", family) |
+          differs(want, other, FIRN_PART_TRUNK, "tensors", tensors) |
+          differs(want, other, FIRN_PART_TRUNK, "untrained", seed)))
+        return 0;
+    if (!seed[0])
+        say(t, " -m MODEL");
+    else
+        say(t, " -m untrained:%s%s%s", family, strcmp(seed, "0") ? ":" : "",
+            strcmp(seed, "0") ? seed : "");
+    return 1;
+}
+
+/* The statistics of a checkpoint are another matter: they come with -m. */
+static int statistics_option(struct text *t, const struct firn_fingerprint *want,
+                             const struct firn_fingerprint *other)
+{
+    char mode[VALUE], stats[VALUE], batch[VALUE], seed[VALUE];
+    bool other_mode = differs(want, other, FIRN_PART_BATCHNORM, "mode", mode);
+    bool other_stats = differs(want, other, FIRN_PART_BATCHNORM, "stats", stats);
+    bool other_batch = differs(want, other, FIRN_PART_BATCHNORM, "batch", batch) |
+                       differs(want, other, FIRN_PART_BATCHNORM, "seed", seed);
+    if (strcmp(mode, "batch") == 0 && (other_mode || other_batch))
+        say(t, " --bn batch:%s%s%s", batch, strcmp(seed, "0") ? ":" : "",
+            strcmp(seed, "0") ? seed : "");
+    else if (strcmp(mode, "estimated") == 0 && (other_mode || other_stats))
+        say(t, " --bn STATS");
+    else if (strcmp(mode, "frozen") == 0 && other_mode)
+        say(t, " --bn frozen");
+    else
+        return 0;
+    return 1;
+}
+
+int firn_fingerprint_options(const struct firn_fingerprint *want,
+                             const struct firn_fingerprint *other, char *text, size_t size)
+{
+    static const struct {
+        enum firn_part part;
+        const char *key; /* and the name of the option */
+    } plain[] = {
+        {FIRN_PART_PREPROCESS, "resize"}, {FIRN_PART_PREPROCESS, "crop"},
+        {FIRN_PART_PREPROCESS, "exif"},   {FIRN_PART_PREPROCESS, "decode"},
+        {FIRN_PART_PREPROCESS, "views"},  {FIRN_PART_NUMERIC, "store"},
+    };
+    struct text t = {text, size};
+    char value[VALUE];
+    if (size > 0)
+        text[0] = '\0';
+    int n = model_option(&t, want, other) + statistics_option(&t, want, other);
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (differs(want, other, plain[i].part, plain[i].key, value)) {
+            say(&t, " --%s %.*s", plain[i].key, (int)strcspn(value, "/"), value);
+            n++;
+        }
+    if (n > 0)
+        memmove(text, text + 1, strlen(text)); /* the first blank */
+    return n;
+}

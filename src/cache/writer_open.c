@@ -87,7 +87,7 @@ static int check_head(const struct firn_writer *w, const char *dir, const struct
                       struct firn_error *err)
 {
     const struct firn_head *have = &w->loaded.head;
-    char words[700];
+    char words[600], options[200];
     if (!w->loaded.has_head)
         return firn_fail(err, FIRN_DATA,
                          "%s: nothing is left that says what these features were made with; "
@@ -96,9 +96,10 @@ static int check_head(const struct firn_writer *w, const char *dir, const struct
         return 0;
     if (firn_fingerprint_brief(&have->fp, &want->fp, "in the cache", "now", words,
                                sizeof words) > 0)
-        return firn_fail(err, FIRN_CONFIG,
-                         "%.200s: made otherwise (%s); use another cache or the options it was "
-                         "made with", dir, words);
+        return firn_fail(err, FIRN_CONFIG, "%.200s: made otherwise (%s); use another cache%s%s",
+                         dir, words,
+                         firn_fingerprint_options(&have->fp, &want->fp, options, sizeof options)
+                             ? ", or what this one was made with: " : "", options);
     if (have->dim != want->dim || have->views != want->views || have->store != want->store)
         return firn_fail(err, FIRN_CONFIG,
                          "%s: holds features of %u values as %s, not %u as %s; use another cache "
