@@ -87,7 +87,7 @@ def metrics():
         for family in text_string_to_metric_families(source):
             for sample in family.samples:
                 values[sample.name, *sample.labels.values()] = sample.value
-        t.check(values["firn_photographs_total", "done"] >= 0, "photographs by outcome")
+        t.check(values["firn_photographs_total", "computed"] >= 0, "photographs by outcome")
         if source is text: # the file may be from before the first look
             t.check(values["firn_directories_watched",] >= 5, f"directories: {values}")
         t.check(("firn_build_info", "0.1.0") in values, f"build info: {values}")

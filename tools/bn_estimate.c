@@ -60,7 +60,7 @@ static void print_summary(const struct firn_bn_result *r, const char *output)
                   " photographs, %" PRIu64 " failed", output, r->layers, r->channels, r->dead,
                   r->photographs, r->failed);
     if (r->seconds > 0)
-        firn_cli_note("%.1f s, %.1f images/s; %s of memory", r->seconds,
+        firn_cli_note("%.1f s, %.1f images/s; %s of memory set aside", r->seconds,
                       (double)r->photographs / r->seconds,
                       firn_cli_bytes(memory, (double)r->memory));
 }

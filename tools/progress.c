@@ -23,6 +23,12 @@ static uint64_t worked(const struct firn_progress *p)
     return p->done + failed(p);
 }
 
+/** Those whose features it made itself. */
+static uint64_t computed(const struct firn_progress *p)
+{
+    return p->done - p->reused;
+}
+
 static uint64_t total(const struct firn_progress *p)
 {
     uint64_t known = p->known + p->known_corrupt;
@@ -116,20 +122,20 @@ static const char *io_name(enum firn_io io)
 void firn_progress_summary(const struct firn_progress *p)
 {
     char read[32], memory[32];
-    firn_cli_note("%" PRIu64 " photograph%s: %" PRIu64 " done, %" PRIu64 " reused, %" PRIu64
+    firn_cli_note("%" PRIu64 " photograph%s: %" PRIu64 " computed, %" PRIu64 " reused, %" PRIu64
                   " skipped, %" PRIu64 " corrupt",
-                  p->found, firn_cli_s(p->found), p->done - p->reused,
-                  p->known + p->reused, p->skipped, p->corrupt + p->known_corrupt);
+                  p->found, firn_cli_s(p->found), computed(p), p->known + p->reused, p->skipped,
+                  p->corrupt + p->known_corrupt);
     if (p->turned)
         firn_cli_note("%" PRIu64 " of them not upright by their EXIF orientation", p->turned);
     firn_cli_bytes(memory, (double)p->memory);
-    if (worked(p) == 0) {
-        firn_cli_note("nothing to do; %.1f s", p->seconds);
+    if (computed(p) == 0) {
+        firn_cli_note("nothing %s; %.1f s", worked(p) ? "computed" : "to do", p->seconds);
         return;
     }
     firn_cli_bytes(read, (double)p->bytes_read);
-    firn_cli_note("%.1f s, %.1f images/s, %.1f MB/s (%s read); slowest stage: %s; %s of memory",
-                  p->seconds, per_second((double)worked(p), p),
+    firn_cli_note("%.1f s, %.1f images/s, %.1f MB/s (%s read); slowest stage: %s; %s of memory "
+                  "set aside", p->seconds, per_second((double)computed(p), p),
                   per_second((double)p->bytes_read, p) / 1e6, read,
                   p->slowest ? p->slowest : "none", memory);
     if (firn_cli_verbose) {
@@ -162,13 +168,13 @@ int firn_progress_json(const struct firn_progress *p, int status)
     firn_json_object(&j, NULL);
     firn_json_int(&j, "status", status);
     json_int(&j, "found", p->found);
-    json_int(&j, "done", p->done - p->reused);
+    json_int(&j, "computed", computed(p));
     json_int(&j, "reused", p->known + p->reused);
     json_int(&j, "skipped", p->skipped);
     json_int(&j, "corrupt", p->corrupt + p->known_corrupt);
     json_int(&j, "turned", p->turned);
     firn_json_number(&j, "seconds", p->seconds);
-    firn_json_number(&j, "images_per_second", per_second((double)worked(p), p));
+    firn_json_number(&j, "images_per_second", per_second((double)computed(p), p));
     json_int(&j, "bytes_read", p->bytes_read);
     json_int(&j, "bytes_written", p->bytes_written);
     firn_json_int(&j, "threads", p->threads);

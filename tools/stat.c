@@ -7,9 +7,14 @@
 
 #define RUNS_SHOWN 5 /* the last ones; all with -v */
 
-static double per_second(double amount, const struct firn_run *run)
+static uint64_t computed(const struct firn_run *run)
 {
-    return run->seconds > 0 ? amount / run->seconds : 0;
+    return run->done > run->reused ? run->done - run->reused : 0;
+}
+
+static double images_per_second(const struct firn_run *run)
+{
+    return run->seconds > 0 ? (double)computed(run) / run->seconds : 0;
 }
 
 static void run_json(struct firn_json *j, const struct firn_run *run)
@@ -18,10 +23,11 @@ static void run_json(struct firn_json *j, const struct firn_run *run)
     firn_json_int(j, "start", run->start);
     firn_json_number(j, "seconds", run->seconds);
     firn_json_int(j, "done", (int64_t)run->done);
-    firn_json_int(j, "failed", (int64_t)run->failed);
+    firn_json_int(j, "computed", (int64_t)computed(run));
     firn_json_int(j, "reused", (int64_t)run->reused);
+    firn_json_int(j, "failed", (int64_t)run->failed);
     firn_json_int(j, "bytes_read", (int64_t)run->bytes_read);
-    firn_json_number(j, "images_per_second", per_second((double)(run->done + run->failed), run));
+    firn_json_number(j, "images_per_second", images_per_second(run));
     firn_json_int(j, "threads", run->threads);
     firn_json_int(j, "batch", run->batch);
     firn_json_string(j, "cpu", run->cpu);
@@ -68,11 +74,14 @@ static void print_run(const struct firn_run *run)
     time_t start = (time_t)run->start;
     if (localtime_r(&start, &tm))
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-    printf("  %s  %7llu done %5llu failed  %8s  %7.1f images/s  %d thread%s %s, slowest: %s\n",
-           when, (unsigned long long)run->done, (unsigned long long)run->failed,
-           firn_cli_clock(clock, run->seconds),
-           per_second((double)(run->done + run->failed), run), run->threads,
-           firn_cli_s(run->threads), run->cpu, run->slowest[0] ? run->slowest : "none");
+    printf("  %s  %7llu computed %5llu reused %5llu failed  %8s", when,
+           (unsigned long long)computed(run), (unsigned long long)run->reused,
+           (unsigned long long)run->failed, firn_cli_clock(clock, run->seconds));
+    if (computed(run))
+        printf("  %7.1f images/s  %d thread%s %s, slowest: %s", images_per_second(run),
+               run->threads, firn_cli_s(run->threads), run->cpu,
+               run->slowest[0] ? run->slowest : "none");
+    putchar('\n');
 }
 
 static void print_text(const struct firn_cache *cache, const struct firn_cache_stat *s)

@@ -58,6 +58,7 @@ char *firn_report_json(const struct firn_watch_status *s)
     firn_json_int(&j, "queued", (int64_t)s->queued);
     firn_json_int(&j, "settling", (int64_t)s->settling);
     firn_json_int(&j, "done", (int64_t)s->done);
+    firn_json_int(&j, "computed", (int64_t)(s->done - s->reused));
     firn_json_int(&j, "reused", (int64_t)s->reused);
     firn_json_int(&j, "failed", (int64_t)(s->skipped + s->corrupt));
     firn_json_int(&j, "skipped", (int64_t)s->skipped);
@@ -135,7 +136,7 @@ char *firn_report_text(const struct firn_watch_status *s, const char *cache)
             s->why[0] ? ": " : "", s->why, (long)getpid(), since(clock, s->started));
     fprintf(out, "%-15s %" PRIu64 " queued, %" PRIu64 " of them settling\n", "photographs",
             s->queued, s->settling);
-    fprintf(out, "%-15s %" PRIu64 " done, %" PRIu64 " reused, %" PRIu64 " skipped, %" PRIu64
+    fprintf(out, "%-15s %" PRIu64 " computed, %" PRIu64 " reused, %" PRIu64 " skipped, %" PRIu64
             " corrupt\n", "since then", s->done - s->reused, s->reused, s->skipped, s->corrupt);
     fprintf(out, "%-15s %s\n", "last success", since(clock, s->last_success));
     fprintf(out, "%-15s %" PRIu64 " watched, %" PRIu64 " polled\n", "directories", s->watched,
@@ -174,7 +175,7 @@ static void family(FILE *out, const char *name, const char *type, const char *he
 static void add_photographs(FILE *out, const struct firn_watch_status *s)
 {
     family(out, "photographs", "counter", "Photographs decided since the start, by outcome.");
-    fprintf(out, "firn_photographs_total{outcome=\"done\"} %" PRIu64 "\n", s->done - s->reused);
+    fprintf(out, "firn_photographs_total{outcome=\"computed\"} %" PRIu64 "\n", s->done - s->reused);
     fprintf(out, "firn_photographs_total{outcome=\"reused\"} %" PRIu64 "\n", s->reused);
     fprintf(out, "firn_photographs_total{outcome=\"skipped\"} %" PRIu64 "\n", s->skipped);
     fprintf(out, "firn_photographs_total{outcome=\"corrupt\"} %" PRIu64 "\n", s->corrupt);

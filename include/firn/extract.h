@@ -39,7 +39,7 @@ struct firn_progress {
     enum firn_io io;     /**< what the probe chose */
     const char *cpu;     /**< instruction set in use */
     const char *slowest; /**< name of the stage that bounds the run */
-    size_t memory;       /**< bytes allocated before the first photograph */
+    size_t memory;       /**< bytes allocated before the first photograph; decoders may add */
 };
 
 /** All fields may be zero but model, cache and one of paths / files_from. */
