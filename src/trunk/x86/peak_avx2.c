@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "trunk/kernels.h"
 
-/* Assembly, so that no compiler can merge, reorder or spill: twelve chains hide the latency of two
- * pipes of up to five cycles. */
+/*
+ * Assembly, so that no compiler can merge, reorder or spill: twelve chains hide the latency of two
+ * pipes of up to five cycles. SSE code that follows would carry the upper halves along.
+ */
 static double peak(long rounds)
 {
     double flops = (double)rounds * 12 * 8 * 2;
@@ -15,7 +17,8 @@ static double peak(long rounds)
                      "vfmadd231ps %%ymm12, %%ymm12, %%ymm\\r\n\t"
                      ".endr\n\t"
                      "dec %0\n\t"
-                     "jnz 1b"
+                     "jnz 1b\n\t"
+                     "vzeroupper"
                      : "+r"(rounds)
                      :
                      : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
