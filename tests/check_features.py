@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from platform import machine
 
 try:
     import numpy as np
@@ -145,10 +146,11 @@ def compare(name, net, path, crops, bound, hard=False):
         few = crops[:11]
         if features_firn(path, few, "--batch", batch).tobytes() != got[:len(few)].tobytes():
             good, text = False, text + f", other bits with batches of {batch}"
-    few = crops[:1]
-    generic = np.abs(features_firn(path, few, "--cpu", "generic") - double[:1]).max() / rms
-    good &= generic <= bound
-    print(("ok   " if good else "FAIL ") + text + f", generic {generic:.2e}", flush=True)
+    for cpu, few in [("generic", crops[:1])] + [("sse4", crops)] * (machine() == "x86_64"):
+        error = np.abs(features_firn(path, few, "--cpu", cpu) - double[:len(few)]).max() / rms
+        good &= error <= bound
+        text += f", {cpu} {error:.2e}"
+    print(("ok   " if good else "FAIL ") + text, flush=True)
     failed |= not good
 
 

@@ -89,7 +89,8 @@ static void test_gemm(const struct firn_kernels *kernels, enum fill how, bool bl
     float *residual = filled(m * ldc, how), *c = blank(m * ldc);
     firn_gemm_pack(b, n, k, n, panels);
     struct firn_gemm g = {
-        .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = panels, .c = c, .ldc = ldc,
+        .m = m, .n = n, .k = k, .chain = 64 << below(3), .a = a, .lda = lda, .b = panels,
+        .c = c, .ldc = ldc,
         .bias = way & 1 ? bias : NULL, .residual = way & 2 ? residual : NULL, .relu = way & 4};
     if (g.residual && below(2)) { /* in place */
         for (int i = 0; i < m; i++)

@@ -37,13 +37,14 @@ static void add_chain(const float *a, const float *panel, int depth, float total
 
 static void gemm(const struct firn_gemm *g)
 {
+    int chain = g->chain / FIRN_UNFUSED;
     for (int j = 0; j < g->n; j += FIRN_PANEL) {
         const float *panel = g->b + (ptrdiff_t)j * g->k;
         for (int i = 0; i < g->m; i++) {
             const float *a = g->a + i * g->lda;
             float total[FIRN_PANEL] = {0};
-            for (int k = 0; k < g->k; k += FIRN_CHAIN) {
-                int depth = g->k - k < FIRN_CHAIN ? g->k - k : FIRN_CHAIN;
+            for (int k = 0; k < g->k; k += chain) {
+                int depth = g->k - k < chain ? g->k - k : chain;
                 add_chain(a + k, panel + (ptrdiff_t)k * FIRN_PANEL, depth, total);
             }
             finish_row(g, total, i, j);

@@ -43,13 +43,14 @@ FORCE_INLINE void chain(vec sum[][WIDE], const float *a, ptrdiff_t lda, const fl
 FORCE_INLINE void block(const struct firn_gemm *g, int i, int j, int rows)
 {
     const float *a = g->a + i * g->lda, *b = g->b + (ptrdiff_t)j * g->k;
+    const int most = CHAIN(g);
     vec sum[GEMM_ROWS][WIDE], total[GEMM_ROWS][WIDE];
-    chain(sum, a, g->lda, b, g->k < FIRN_CHAIN ? g->k : FIRN_CHAIN, rows);
-    for (int k = FIRN_CHAIN; k < g->k; k += FIRN_CHAIN) {
+    chain(sum, a, g->lda, b, g->k < most ? g->k : most, rows);
+    for (int k = most; k < g->k; k += most) {
         for (int r = 0; r < rows; r++)
             for (int x = 0; x < WIDE; x++)
                 total[r][x] = sum[r][x];
-        int depth = g->k - k < FIRN_CHAIN ? g->k - k : FIRN_CHAIN;
+        int depth = g->k - k < most ? g->k - k : most;
         chain(sum, a + k, g->lda, b + (ptrdiff_t)k * FIRN_PANEL, depth, rows);
         for (int r = 0; r < rows; r++)
             for (int x = 0; x < WIDE; x++)

@@ -12,6 +12,13 @@
 /* A block of A should leave half of a small L2 to the weights and the output. */
 #define BLOCK_BYTES (192 << 10)
 
+/*
+ * Multiply-adds of a chain. Nothing enlarges what these products err: with 64, as Winograd's have,
+ * ResNet-50 errs by an rms of 1.35e-6 instead of 1.39e-6, and layers of 256 channels and more take
+ * 1 to 2% longer.
+ */
+#define CHAIN 256
+
 struct im2col_op {
     struct firn_conv_op op;
     const struct firn_kernels *kernels;
@@ -72,7 +79,7 @@ static void run(const struct firn_conv_op *op, const struct firn_conv_call *call
             a = call->scratch;
         }
         g->kernels->gemm(&(struct firn_gemm){
-            .m = m, .n = s->cout, .k = g->k, .a = a, .lda = g->k, .b = g->panels,
+            .m = m, .n = s->cout, .k = g->k, .chain = CHAIN, .a = a, .lda = g->k, .b = g->panels,
             .c = call->out + first * s->cout, .ldc = s->cout, .bias = g->bias,
             .residual = call->residual ? call->residual + first * s->cout : NULL, .relu = s->relu,
         });

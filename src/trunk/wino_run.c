@@ -5,6 +5,9 @@
 #include "base/thread.h"
 #include "trunk/wino_op.h"
 
+/* Multiply-adds of a chain: short, as the transform of the outputs enlarges what these err. */
+#define CHAIN 64
+
 /* Tiles that are worked on together: all columns of some rows of some images. */
 struct block {
     int image, images;
@@ -36,7 +39,7 @@ static void products(const struct wino_op *w, const int count[4], const struct p
         depth_of_point(w, last_i, last_j, &channel, &depth);
         if (rows)
             w->kernels->gemm(&(struct firn_gemm){
-                .m = rows, .n = pass->columns, .k = depth,
+                .m = rows, .n = pass->columns, .k = depth, .chain = CHAIN,
                 .a = v + p * w->v_plane + first * w->v_row + channel, .lda = w->v_row,
                 .b = pass->panel[p], .next_a = v + (p + 1) * w->v_plane,
                 .c = pass->m + p * w->m_plane + first * w->m_row, .ldc = w->m_row,

@@ -14,5 +14,6 @@ typedef float32x4_t vec;
 #define MAX(a, b) vmaxq_f32(a, b) /* a NaN in either comes through */
 #define SPREAD(v, j) vdupq_laneq_f32(v, j) /* element j, four times */
 #define GEMM_ROWS 6 /* twenty-four sums of the thirty-two registers */
+#define CHAIN(g) ((g)->chain)
 
 #endif

@@ -22,6 +22,7 @@
 struct pass {
     ptrdiff_t lda, ldc; /* bytes */
     int depth;          /* of this pass */
+    int chain;          /* multiply-adds of a chain */
     bool more;          /* C holds the sums of earlier passes */
     bool finish;        /* the sums are complete, and bias, residual or ReLU are wanted */
     bool relu;
@@ -158,7 +159,7 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
     ptrdiff_t stride = ldc;
     int left = p->depth;
     do {
-        int depth = left < FIRN_CHAIN ? left : FIRN_CHAIN;
+        int depth = left < p->chain ? left : p->chain;
         clear(sum, rows);
         for (int k = depth / UNROLLED; k > 0; k--) {
             /* hides from gcc that lda is constant: it would keep six addresses on the stack */
@@ -262,7 +263,8 @@ static int share_of_next(const struct firn_gemm *g)
 
 static void chunk(const struct firn_gemm *g, int first, int m, const float *next)
 {
-    struct pass p = {.lda = g->lda * (ptrdiff_t)sizeof(float),
+    struct pass p = {.chain = g->chain,
+                     .lda = g->lda * (ptrdiff_t)sizeof(float),
                      .ldc = g->ldc * (ptrdiff_t)sizeof(float),
                      .relu = g->relu,
                      .has_residual = g->residual != NULL,

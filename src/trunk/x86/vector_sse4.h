@@ -14,5 +14,6 @@ typedef __m128 vec;
 #define MAX(a, b) _mm_max_ps(a, b)
 #define SPREAD(v, j) _mm_shuffle_ps(v, v, 0x55 * (j)) /* element j, four times */
 #define GEMM_ROWS 3 /* twelve sums of the sixteen registers */
+#define CHAIN(g) ((g)->chain / FIRN_UNFUSED)
 
 #endif
