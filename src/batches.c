@@ -199,7 +199,7 @@ static int record(struct batches *x, const struct firn_bn_photo *p, int state, c
         .mtime_ns = p->mtime_ns, .ctime_ns = p->ctime_ns, .state = (enum firn_state)state,
         .reason = reason ? reason : "", .feature = feature};
     memcpy(r.content, p->content, sizeof r.content);
-    int status = again ? 0 : firn_writer_add(x->writer, &r, err);
+    int status = again || p->cut ? 0 : firn_writer_add(x->writer, &r, err);
     pr->done += !status && state == FIRN_DONE;
     pr->reused += !status && state == FIRN_DONE && !feature;
     pr->skipped += state == FIRN_SKIPPED;
@@ -290,6 +290,7 @@ static int prepare(struct batches *x, struct firn_error *err)
         .threads = o->threads, .turn = o->turn, .fast = o->fast, .stop = o->stop};
     struct firn_views views;
     int status;
+    x->photos.stop = o->stop;
     x->photos.on_failure = o->on_failure;
     x->photos.user = o->user;
     if (!o->model || !o->cache)

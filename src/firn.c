@@ -21,7 +21,8 @@
  *      item.c       one photograph on its way, and the slab of all of them
  *      board.c      counters, the flag that ends a run, the way for news
  *      machine.c    threads, and the one way to end
- *      scan.c       finds photographs: roots.c (what the caller wants), imagefolder.c (the walk)
+ *      scan.c       finds photographs: roots.c (what the caller wants), imagefolder.c (the walk),
+ *                   names.c (a list)
  *      follow.c     the source of the daemon: names from feed.c; offer.c: what both sources do
  *      read.c       whole files: read_uring.c or read_threads.c, both do the steps of read_job.c
  *      arena.c      bounded memory for the bytes of files
@@ -81,6 +82,7 @@ struct extraction {
     struct firn_writer *writer;
     struct firn_line line;
     struct firn_scan_config scan;
+    struct firn_names *names; /* the list, or NULL */
 
     /* the report */
     uint64_t cache_bytes; /* on disk, before */
@@ -111,7 +113,7 @@ static int build_line(struct extraction *x, struct firn_error *err)
     line->began = x->began;
     x->scan = (struct firn_scan_config){
         .offer = {line->ring[FIRN_SCAN], line->ring[FIRN_READ], &line->board, x->writer, false},
-        .roots = &x->roots, .list = o->files_from, .zero = o->zero};
+        .roots = &x->roots, .names = x->names};
     return firn_line_begin(line, &firn_scan_stage, &x->scan, err);
 }
 
@@ -185,19 +187,33 @@ static int work(struct extraction *x, struct firn_error *err)
     return firn_machine_run(x->line.machine, &events, err);
 }
 
-static int fail_empty(const struct extraction *x, struct firn_error *err)
+static int fail_stopped(struct firn_error *err)
 {
-    return firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
-                     "sub-directories of .jpg is wanted",
-                     x->options->n_paths ? x->options->paths[0] : x->options->files_from);
+    return firn_fail(err, FIRN_INTERRUPTED, "stopped; what was acknowledged is kept");
 }
 
-/* A directory by mistake is no reason to begin a cache. */
-static int check_not_empty(const struct extraction *x, struct firn_error *err)
+static int fail_empty(const struct extraction *x, struct firn_error *err)
 {
     const struct firn_extract_options *o = x->options;
-    bool any = x->roots.n_files || o->files_from || access(o->cache, F_OK) == 0;
+    return firn_fail_empty(o->n_paths ? o->paths[0] : NULL, o->files_from, err);
+}
+
+static bool is_stopped(void *extraction)
+{
+    return firn_is_set(((struct extraction *)extraction)->options->stop);
+}
+
+/* A directory by mistake, or a list without names, is no reason to begin a cache. */
+static int check_not_empty(struct extraction *x, struct firn_error *err)
+{
+    bool any = x->roots.n_files || access(x->options->cache, F_OK) == 0;
     int status = any ? 0 : firn_scan_any(&x->roots, &any, err);
+    if (!status && !any && x->names) {
+        int next = firn_names_peek(x->names, is_stopped, x, err);
+        if (next < 0 || (next == FIRN_NAMES_END && is_stopped(x)))
+            return next < 0 ? next : fail_stopped(err);
+        any = next > 0;
+    }
     return status ? status : any ? 0 : fail_empty(x, err);
 }
 
@@ -206,7 +222,7 @@ static int verdict(const struct extraction *x, struct firn_error *err)
     const struct firn_progress *p = &x->line.progress;
     uint64_t failed = p->skipped + p->corrupt + p->known_corrupt;
     if (!p->scan_done || x->line.board.dropped)
-        return firn_fail(err, FIRN_INTERRUPTED, "stopped; what was acknowledged is kept");
+        return fail_stopped(err);
     if (p->found + failed == 0)
         return fail_empty(x, err);
     if (failed)
@@ -219,6 +235,7 @@ static void discard(struct extraction *x)
     firn_line_close(&x->line);
     firn_recipe_close(&x->recipe);
     firn_roots_clear(&x->roots);
+    firn_names_close(x->names);
     free(x);
 }
 
@@ -231,6 +248,7 @@ static int prepare(struct extraction *x, struct firn_error *err)
     if ((status = check_options(o, err)) ||
         (status = firn_roots_resolve(&x->roots, o->paths, o->n_paths, err)) ||
         (status = firn_roots_refuse(&x->roots, o->cache, err)) ||
+        (o->files_from && (status = firn_names_open(&x->names, o->files_from, o->zero, err))) ||
         (status = firn_recipe_open(&x->recipe, o, err)) || (status = check_not_empty(x, err)) ||
         (status = firn_recipe_cache(&x->recipe.fingerprint, firn_trunk_dim(x->recipe.trunk), o, 0,
                                     &x->roots, &x->writer, err)))

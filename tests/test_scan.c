@@ -104,11 +104,15 @@ static struct seen *scan(const char *const *paths, size_t n, const char *list, b
     for (size_t i = 0; i < roots.n; i++)
         roots.root[i].id = (uint32_t)i;
     roots.files_id = 9;
-    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL, false}, &roots, list, zero};
+    struct firn_names *names = NULL;
+    if (!seen.status && list)
+        seen.status = firn_names_open(&names, list, zero, &seen.err);
+    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL, false}, &roots, names};
     if (!seen.status)
         seen.status = run_stage(&firn_scan_stage, &config, b.out, &seen.err);
     if (!seen.status)
         collect(&seen, &b);
+    firn_names_close(names);
     firn_roots_clear(&roots);
     bench_destroy(&b);
     return &seen;
@@ -442,7 +446,7 @@ static void test_halt(void)
     firn_slab_fill(&b.slab, b.in);
     firn_board_halt(&b.board);
     CHECK_INT(firn_roots_resolve(&roots, &path, 1, &err), 0);
-    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL, false}, &roots, NULL, false};
+    struct firn_scan_config config = {{b.in, b.out, &b.board, NULL, false}, &roots, NULL};
     CHECK_INT(run_stage(&firn_scan_stage, &config, b.out, &err), 0);
     CHECK(firn_ring_pop(b.out) == NULL);
     CHECK(!b.board.scan_done);

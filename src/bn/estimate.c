@@ -246,6 +246,7 @@ static int estimate(struct firn_bn_run *r, struct firn_error *err)
         .threads = o->threads, .turn = o->turn, .fast = o->fast, .stop = o->stop};
     int status;
     r->began = firn_now_ns();
+    r->photos.stop = o->stop;
     r->photos.on_failure = o->on_failure;
     r->photos.user = o->user;
     if ((status = check_options(r, err)) ||

@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/thread.h"
 #include "cache/order.h"
 #include "pipeline/imagefolder.h"
+#include "pipeline/names.h"
 
 static bool append(struct firn_bn_photos *l, const char *path, size_t name, size_t root, int label)
 {
@@ -113,44 +115,35 @@ static int walk_root(struct firn_bn_photos *l, size_t r, const struct classes *c
     return !status && w.full ? firn_fail_nomem(err, "the list of photographs") : status;
 }
 
-/* ---- a list in a file ---- */
+/* ---- names ---- */
 
-static int add_named(struct firn_bn_photos *l, const char *name, struct firn_error *err)
+static int add_path(struct firn_bn_photos *l, const char *path, struct firn_error *err)
 {
-    char path[PATH_MAX];
-    if (!firn_absolute(name, path))
-        return firn_fail(err, FIRN_NOINPUT, "%.200s: %s", name, strerror(ENAMETOOLONG));
     return append(l, path, 0, l->roots.n, -1) ? 0 : firn_fail_nomem(err, "the list of photographs");
 }
 
-static int read_list(struct firn_bn_photos *l, const char *list, bool zero, struct firn_error *err)
+static bool is_stopped(void *list)
 {
-    bool standard = strcmp(list, "-") == 0;
-    FILE *file = standard ? stdin : fopen(list, "re");
-    if (!file)
-        return firn_fail_errno(err, FIRN_NOINPUT, list);
-    char name[PATH_MAX + 1]; /* one byte more than what is taken as a path */
-    size_t n = 0;
-    int status = 0, c = 0;
-    while (!status && c != EOF) {
-        c = getc(file);
-        if (c != EOF && c != (zero ? '\0' : '\n')) {
-            if (c == '\0')
-                status = firn_fail_nul(err, list);
-            if (n < PATH_MAX)
-                name[n++] = (char)c;
-            continue;
+    return firn_is_set(((struct firn_bn_photos *)list)->stop);
+}
+
+static int read_list(struct firn_bn_photos *l, const char *list, bool zero,
+                     struct firn_error *err)
+{
+    struct firn_names *names;
+    char path[PATH_MAX];
+    int status = firn_names_open(&names, list, zero, err), next = 0;
+    while (!status && (next = firn_names_next(names, is_stopped, l, path, err)) > 0) {
+        status = add_path(l, path, err);
+        if (!status && next == FIRN_NAMES_LONG) {
+            l->photo[l->n - 1].cut = true;
+            firn_bn_photo_fail(&l->photo[l->n - 1], FIRN_SKIPPED, strerror(ENAMETOOLONG));
         }
-        name[n] = '\0';
-        if (n > 0)
-            status = add_named(l, name, err);
-        n = 0;
     }
-    if (!status && ferror(file))
-        status = firn_fail(err, FIRN_IO, "%s: %s", list, strerror(errno));
-    if (!standard)
-        fclose(file);
-    return status;
+    firn_names_close(names);
+    if (!status && next == FIRN_NAMES_END && is_stopped(l))
+        return firn_fail(err, FIRN_INTERRUPTED, "stopped");
+    return status ? status : next;
 }
 
 /* ---- order ---- */
@@ -231,13 +224,10 @@ int firn_bn_photos_list(struct firn_bn_photos *l, const char *const *paths, size
         qsort(l->photo, l->n, sizeof *l->photo, by_place);
     l->classes = count_classes(l);
     for (size_t i = 0; !status && i < l->roots.n_files; i++)
-        status = add_named(l, l->roots.file[i], err);
+        status = add_path(l, l->roots.file[i], err);
     if (!status && files_from)
         status = read_list(l, files_from, zero, err);
-    if (!status && l->n == 0)
-        status = firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
-                           "sub-directories of .jpg is wanted", n ? paths[0] : files_from);
-    return status;
+    return status || l->n ? status : firn_fail_empty(n ? paths[0] : NULL, files_from, err);
 }
 
 void firn_bn_photos_clear(struct firn_bn_photos *l)

@@ -18,6 +18,7 @@ struct firn_bn_photo {
     int label;        /**< -1: no class */
     int state;        /**< 0, or enum firn_state once it has failed */
     char *reason;     /**< why; owned */
+    bool cut;         /**< `path` is only how a name begins that is too long */
     bool known;       /**< the fields below are filled in */
     uint64_t size;
     int64_t mtime_ns, ctime_ns;
@@ -30,14 +31,15 @@ struct firn_bn_photos {
     struct firn_bn_photo *photo;
     size_t n, room;
     int classes; /**< how many labels occur */
+    const volatile int *stop; /**< non-zero: an end of reading names; or NULL */
     void (*on_failure)(void *user, const char *path, enum firn_state state, const char *reason);
     void *user;
 };
 
 /**
  * Lists directories, files and the names in `files_from` in ImageFolder's order: class, directory,
- * name. on_failure and user are set by the caller before. FIRN_NOINPUT: none are there. To be
- * cleared in any case.
+ * name. stop, on_failure and user are set by the caller before. FIRN_NOINPUT: none are there. To
+ * be cleared in any case.
  */
 int firn_bn_photos_list(struct firn_bn_photos *list, const char *const *paths, size_t n,
                         const char *files_from, bool zero, struct firn_error *err);

@@ -212,8 +212,10 @@ int firn_roots_refuse(const struct firn_roots *roots, const char *cache, struct 
     return 0;
 }
 
-int firn_fail_nul(struct firn_error *err, const char *list)
+int firn_fail_empty(const char *path, const char *list, struct firn_error *err)
 {
-    return firn_fail(err, FIRN_USAGE, "%s: a NUL byte is in this list of lines; names that end in "
-                     "NUL, as of find -print0, are taken with -0", list);
+    if (!path)
+        return firn_fail(err, FIRN_NOINPUT, "%s: no names are in this list", list);
+    return firn_fail(err, FIRN_NOINPUT, "%s: no photographs found; a directory with files or "
+                     "sub-directories of .jpg is wanted", path);
 }

@@ -58,7 +58,7 @@ int firn_roots_refuse(const struct firn_roots *roots, const char *cache, struct 
  */
 bool firn_absolute(const char *path, char out[PATH_MAX]);
 
-/** A list of lines that holds a NUL byte: what is behind it would be lost. Returns -FIRN_USAGE. */
-int firn_fail_nul(struct firn_error *err, const char *list);
+/** Nothing is there to extract. `path`: the first that was given, or NULL for a list alone. */
+int firn_fail_empty(const char *path, const char *list, struct firn_error *err);
 
 #endif

@@ -2,16 +2,10 @@
 #include "pipeline/scan.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/mem.h"
 #include "pipeline/item.h"
 #include "pipeline/imagefolder.h"
 
@@ -21,10 +15,6 @@ struct scan {
     size_t below;          /* where names in it begin */
     uint64_t met;          /* photographs that it has met */
     bool complete;         /* it has seen all there is */
-    int fd;                /* of the list, -1 without one */
-    size_t length;         /* of the name being collected */
-    char name[PATH_MAX];
-    char chunk[64 * 1024]; /* of the list */
 };
 
 static bool on_file(void *user, const char *path, size_t name)
@@ -134,107 +124,41 @@ static int scan_root(struct scan *s, const struct firn_scan_root *root, struct f
     return status ? status : sweep(s, root, err);
 }
 
-/* One whole name of the list has been collected. */
-static bool offer_name(struct scan *s)
+static bool is_halted(void *board)
 {
-    char path[PATH_MAX];
-    size_t length = s->length;
-    s->length = 0;
-    if (length == 0)
-        return true;
-    if (length < sizeof s->name) {
-        s->name[length] = '\0';
-        if (firn_absolute(s->name, path))
-            return firn_offer(&s->config->offer, s->config->roots->files_id, path, 0);
-    }
-    s->name[length < sizeof s->name ? length : sizeof s->name - 1] = '\0';
-    firn_board_add(s->config->offer.board->found, 1);
-    firn_board_add(s->config->offer.board->skipped, 1);
-    firn_board_tell(s->config->offer.board, FIRN_SKIPPED, s->name, "%s", strerror(ENAMETOOLONG));
-    return true;
+    return firn_board_halted(board);
 }
 
-static bool collect(struct scan *s, const char *bytes, size_t n)
+static int scan_names(struct scan *s, struct firn_error *err)
 {
-    char end = s->config->zero ? '\0' : '\n';
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] == end) {
-            if (!offer_name(s))
-                return false;
-        } else if (s->length < sizeof s->name) {
-            s->name[s->length++] = bytes[i]; /* full: too long, the rest is of no interest */
+    struct firn_board *board = s->config->offer.board;
+    char path[PATH_MAX];
+    int next;
+    while ((next = firn_names_next(s->config->names, is_halted, board, path, err)) > 0) {
+        if (next == FIRN_NAMES_LONG) {
+            firn_board_add(board->found, 1);
+            firn_board_add(board->skipped, 1);
+            firn_board_tell(board, FIRN_SKIPPED, path, "%s", strerror(ENAMETOOLONG));
+        } else if (!firn_offer(&s->config->offer, s->config->roots->files_id, path, 0)) {
+            return 0;
         }
     }
-    return true;
-}
-
-/* Waits for the list (it may be a terminal or a slow pipe) without missing the end of the run. */
-static ssize_t read_list(struct scan *s)
-{
-    struct pollfd wait = {.fd = s->fd, .events = POLLIN};
-    while (!firn_board_halted(s->config->offer.board)) {
-        int ready = poll(&wait, 1, 100);
-        if (ready == 0 || (ready < 0 && errno == EINTR))
-            continue;
-        ssize_t n = read(s->fd, s->chunk, sizeof s->chunk);
-        if (n >= 0 || (errno != EINTR && errno != EAGAIN))
-            return n;
-    }
-    return 0;
-}
-
-static int scan_list(struct scan *s, struct firn_error *err)
-{
-    ssize_t n;
-    while ((n = read_list(s)) > 0) {
-        if (!s->config->zero && memchr(s->chunk, '\0', (size_t)n))
-            return firn_fail_nul(err, s->config->list);
-        if (!collect(s, s->chunk, (size_t)n))
-            return 0;
-    }
-    if (n < 0)
-        return firn_fail(err, FIRN_IO, "%s: %s", s->config->list, strerror(errno));
-    offer_name(s);
-    return 0;
-}
-
-static int open_list(struct scan *s, struct firn_error *err)
-{
-    struct stat st;
-    const char *list = s->config->list;
-    s->fd = -1;
-    if (!list)
-        return 0;
-    bool standard = strcmp(list, "-") == 0;
-    s->fd = standard ? STDIN_FILENO : open(list, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0 || fstat(s->fd, &st) != 0)
-        return firn_fail_errno(err, FIRN_NOINPUT, list);
-    if (S_ISDIR(st.st_mode))
-        return firn_fail(err, FIRN_NOINPUT, "%s: is a directory, not a list of files", list);
-    return 0;
+    return next;
 }
 
 static void scan_stop(void *worker)
 {
-    struct scan *s = worker;
-    if (s && s->fd > STDIN_FILENO)
-        close(s->fd);
-    firn_free(s);
+    free(worker);
 }
 
 static int scan_start(void **worker, const void *config, struct firn_error *err)
 {
-    struct scan *s = firn_alloc(1, sizeof *s);
-    *worker = NULL;
+    struct scan *s = calloc(1, sizeof *s);
+    *worker = s;
     if (!s)
         return firn_fail_nomem(err, "the scan");
     s->config = config;
-    int status = open_list(s, err);
-    if (status)
-        scan_stop(s);
-    else
-        *worker = s;
-    return status;
+    return 0;
 }
 
 static int scan_run(void *worker, struct firn_error *err)
@@ -248,8 +172,8 @@ static int scan_run(void *worker, struct firn_error *err)
     for (size_t i = 0; i < roots->n_files && !status; i++)
         if (!firn_offer(&s->config->offer, roots->files_id, roots->file[i], 0))
             break;
-    if (s->fd >= 0 && !status)
-        status = scan_list(s, err);
+    if (s->config->names && !status)
+        status = scan_names(s, err);
     if (!status && !firn_board_halted(board))
         atomic_store_explicit(&board->scan_done, true, memory_order_relaxed);
     return status;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "pipeline/names.h"
 #include "pipeline/offer.h"
 #include "pipeline/roots.h"
 #include "pipeline/stage.h"
@@ -12,14 +13,13 @@
 struct firn_scan_config {
     struct firn_offer offer;
     const struct firn_roots *roots;
-    const char *list; /**< file of names, "-" for stdin, or NULL */
-    bool zero;        /**< the list's names end with NUL, not newline */
+    struct firn_names *names; /**< a list to read behind the roots, or NULL */
 };
 
 /** *any: a walk of the roots finds a photograph, or something that cannot be read. */
 int firn_scan_any(const struct firn_roots *roots, bool *any, struct firn_error *err);
 
-/** FIRN_NOINPUT: the list cannot be opened. One worker only. */
+/** One worker only. */
 extern const struct firn_stage_type firn_scan_stage;
 
 #endif
