@@ -57,6 +57,7 @@ static int end_json(struct report *r, const struct firn_verify_result *v, int st
     firn_json_int(&r->json, "segments", (int64_t)v->segments);
     firn_json_int(&r->json, "blocks", (int64_t)v->blocks);
     firn_json_int(&r->json, "bytes", (int64_t)v->bytes);
+    firn_json_int(&r->json, "photographs", (int64_t)v->photographs);
     firn_json_int(&r->json, "photographs_lost", (int64_t)r->lost);
     firn_json_bool(&r->json, "ledger_damaged", v->ledger_damaged);
     firn_json_bool(&r->json, "ok", status == 0);
@@ -80,7 +81,11 @@ static int end_text(const struct report *r, const struct firn_verify_result *v, 
             puts("no damage");
         return status;
     }
-    if (r->lost)
+    if (r->lost && r->lost == v->photographs)
+        firn_cli_warn("%s: %zu damaged place%s, the features of all %zu photographs %sare lost",
+                      dir, r->places, firn_cli_s(r->places), r->lost,
+                      v->ledger_damaged ? "that the ledger still names " : "");
+    else if (r->lost)
         firn_cli_warn("%s: %zu damaged place%s, the feature%s of %zu photograph%s lost; all others "
                       "%sare whole", dir, r->places, firn_cli_s(r->places),
                       firn_cli_s(r->lost), r->lost, r->lost == 1 ? " is" : "s are",

@@ -171,6 +171,7 @@ typedef void firn_finding_fn(void *user, const struct firn_finding *finding);
 
 struct firn_verify_result {
     size_t segments, blocks, findings;
+    size_t photographs; /**< that are done, by the ledger */
     uint64_t bytes;
     /** The ledger is cut or damaged, INDEX does not have all that it said, and no later run has
      * made good for it: photographs may be missing from the list, or out of date. */

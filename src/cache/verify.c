@@ -334,6 +334,7 @@ static size_t find_lost(struct verify *v)
     size_t lost = 0, used = 0;
     for (size_t i = 0; i < index->n_entry; i++) {
         const struct firn_entry *e = index->entry + i;
+        v->result->photographs += e->state == FIRN_DONE;
         if (e->state != FIRN_DONE || row_is_whole(v, e))
             continue;
         if (lost++ < 3)
