@@ -283,8 +283,64 @@ static void test_stranger(unsigned number, bool with_lock)
     free(other);
 }
 
+static void count_missing(void *user, const struct firn_finding *f)
+{
+    int *n = user;
+    n[0] += strstr(f->what, "the segment is missing") != NULL;
+    n[1] += strstr(f->what, "let go of it") != NULL;
+}
+
+/*
+ * A compaction lets go of segments with its last roster. When that is cut off nobody can say that
+ * those which the first one names are missing, and when it is damaged only that they may be.
+ */
+static void test_let_go(void)
+{
+    char *dir = test_dir(), path[4200];
+    struct firn_error err = {0};
+    struct firn_upkeep done;
+    struct firn_verify_result v;
+    size_t size, roster = 0;
+    run(dir, 0, PHOTOS);
+    struct firn_writer *w = open_writer(dir);
+    CHECK_INT(test_add_gone(w, &err), 0);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    const struct firn_upkeep_options options = {0};
+    CHECK(firn_compact(dir, &options, &done, &err) == 0, "%s", err.text);
+    check_clean(dir);
+    unsigned number = 1;
+    while (snprintf(path, sizeof path, "%s/seg-%08u.firn", dir, number), access(path, F_OK) != 0)
+        number++;
+    CHECK(number > 2);
+    uint8_t *bytes = slurp(path, &size);
+    for (int cut = 0; cut < 2; cut++) {
+        int missing[2] = {0};
+        if (cut) {
+            spill(path, bytes, size * 9 / 10);
+        } else {
+            for (size_t at = 0; at + 64 < size; at += 64)
+                if (memcmp(bytes + at, "\xF1RN\x1A", 4) == 0 && bytes[at + 5] == FIRN_BLOCK_ROSTER)
+                    roster = at;
+            CHECK(roster > 4096);
+            bytes[roster + FIRN_HEADER] ^= 1;
+            spill(path, bytes, size);
+            bytes[roster + FIRN_HEADER] ^= 1;
+        }
+        CHECK_INT(firn_verify(dir, 1, count_missing, missing, &v, &err), -FIRN_DATA);
+        CHECK(v.ledger_damaged || !cut);
+        CHECK_INT(missing[0], 0);
+        CHECK(cut ? missing[1] == 0 : missing[1] > 1, "(%d)", missing[1]);
+    }
+    run(dir, 0, PHOTOS);
+    CHECK_INT(findings(dir, 0), 0);
+    free(bytes);
+    remove_dir(dir);
+    free(dir);
+}
+
 int main(void)
 {
+    test_let_go();
     test_damaged_ledger();
     test_hole();
     for (int i = 0; i < 4; i++)

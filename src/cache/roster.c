@@ -76,18 +76,22 @@ static int read_roster(const struct firn_segment *s, const struct firn_extent *e
     return result == -FIRN_NOMEM ? -2 : result;
 }
 
-/* The newest roster that can be read, and the segment that it lies in. 1, 0: there is none, -2:
- * memory is out. */
-static int find_roster(const struct firn_loaded *l, struct firn_roster *roster, size_t *holder)
+/* The newest roster that can be read, and the segment that it lies in; *unread: there is a newer
+ * one. 1, 0: there is none, -2: memory is out. */
+static int find_roster(const struct firn_loaded *l, struct firn_roster *roster, size_t *holder,
+                       bool *unread)
 {
+    *unread = false;
     for (size_t k = l->n_segment; k-- > 0;)
         for (size_t i = l->segment[k].n_extent; i-- > 0;) {
             const struct firn_segment *s = l->segment + k;
-            int result = s->extent[i].type == FIRN_BLOCK_ROSTER
-                             ? read_roster(s, s->extent + i, roster) : -1;
+            if (s->extent[i].type != FIRN_BLOCK_ROSTER)
+                continue;
+            int result = read_roster(s, s->extent + i, roster);
             *holder = k;
             if (result == 0 || result == -2)
                 return result == 0 ? 1 : -2;
+            *unread = true;
         }
     return 0;
 }
@@ -130,17 +134,31 @@ static void forget_stale(struct firn_loaded *l, uint32_t number)
     l->n_stale = kept;
 }
 
+/* What was acknowledged of the segment does not end where its file does. */
+static bool is_cut(const struct firn_loaded *l, const struct firn_segment *s)
+{
+    return l->published.segment == s->id && s->size < l->published.offset;
+}
+
 static int check_roster(struct firn_loaded *l)
 {
     struct firn_roster roster;
     size_t holder;
-    int result = find_roster(l, &roster, &holder);
+    bool unread;
+    int result = find_roster(l, &roster, &holder, &unread);
     if (result <= 0)
         return result;
     result = 0;
     for (size_t i = 0; i < roster.n && result == 0; i++) {
         const struct firn_member *m = roster.member + i;
-        result = compare(l, by_number(l, m->number), m->number, m->id, m->end);
+        const struct firn_segment *s = by_number(l, m->number);
+        if (!s && is_cut(l, l->segment + holder))
+            continue; /* what was cut off may have let go of it; the cut is told in any case */
+        result = !s && unread
+                     ? firn_loaded_add_doubt(l, (struct firn_doubt){
+                           m->number, 0, m->end, true, "is not there: a list that is damaged let "
+                           "go of it, or it is missing and all that was in it", false})
+                     : compare(l, s, m->number, m->id, m->end);
         forget_stale(l, m->number); /* it was acknowledged: a ruin, not a beginning */
     }
     for (size_t k = holder; k-- > 0 && result == 0;) {
