@@ -66,7 +66,7 @@ static int allocate(struct firn_line *l, const struct firn_recipe *recipe, size_
     const struct firn_progress *p = &l->progress;
     size_t threads = (size_t)p->threads, batch = (size_t)p->batch;
     size_t views = (size_t)firn_views_count(&recipe->spec.views);
-    size_t blobs = FIRN_READ_DEPTH + 2 * threads;
+    size_t blobs = FIRN_READ_DEPTH + FIRN_DECODE_GROUP * threads;
     size_t waiting = 2 * threads * batch + 2 * FIRN_READ_DEPTH;
     size_t items = 3 * threads + (waiting + views - 1) / views;
     int status = firn_slab_create(&l->slab, items, (int)views, recipe->spec.crop,

@@ -5,29 +5,9 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define BLOCK sizeof(((struct firn_hasher *)0)->buffer)
+#include "base/blake2b.h"
 
-/* RFC 7693, section 2.6: the first 64 bits of the fractional parts of sqrt(2, 3, 5, ... 19). */
-static const uint64_t iv[8] = {
-    0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
-    0x510E527FADE682D1, 0x9B05688C2B3E6C1F, 0x1F83D9ABFB41BD6B, 0x5BE0CD19137E2179,
-};
-
-/* RFC 7693, section 2.7; rounds 10 and 11 repeat rounds 0 and 1. */
-static const uint8_t sigma[12][16] = {
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-    {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-    {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
-    {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-    {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
-    {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-    {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
-    {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-    {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
-    {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
-    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-    {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-};
+#define BLOCK FIRN_BLAKE2B_BLOCK
 
 static inline uint64_t load64(const uint8_t *p)
 {
@@ -53,36 +33,25 @@ static inline uint64_t rotate(uint64_t x, int right)
     } while (0)
 
 /* The state is in sixteen scalars and the rounds unroll, so that sigma becomes constants. */
-#define ROUND(r)                                                                                   \
-    do {                                                                                           \
-        MIX(v0, v4, v8, v12, m[sigma[r][0]], m[sigma[r][1]]);                                      \
-        MIX(v1, v5, v9, v13, m[sigma[r][2]], m[sigma[r][3]]);                                      \
-        MIX(v2, v6, v10, v14, m[sigma[r][4]], m[sigma[r][5]]);                                     \
-        MIX(v3, v7, v11, v15, m[sigma[r][6]], m[sigma[r][7]]);                                     \
-        MIX(v0, v5, v10, v15, m[sigma[r][8]], m[sigma[r][9]]);                                     \
-        MIX(v1, v6, v11, v12, m[sigma[r][10]], m[sigma[r][11]]);                                   \
-        MIX(v2, v7, v8, v13, m[sigma[r][12]], m[sigma[r][13]]);                                    \
-        MIX(v3, v4, v9, v14, m[sigma[r][14]], m[sigma[r][15]]);                                    \
-    } while (0)
-
 static void compress(uint64_t h[8], const uint8_t block[BLOCK], uint64_t count, uint64_t last)
 {
     uint64_t m[16];
     for (int i = 0; i < 16; i++)
         m[i] = load64(block + 8 * i);
     uint64_t v0 = h[0], v1 = h[1], v2 = h[2], v3 = h[3], v4 = h[4], v5 = h[5], v6 = h[6], v7 = h[7];
+    const uint64_t *iv = firn_blake2b_iv;
     uint64_t v8 = iv[0], v9 = iv[1], v10 = iv[2], v11 = iv[3];
     uint64_t v12 = iv[4] ^ count, v13 = iv[5], v14 = iv[6] ^ last, v15 = iv[7];
 #pragma GCC unroll 12
     for (int r = 0; r < 12; r++)
-        ROUND(r);
+        FIRN_BLAKE2B_ROUND(r);
     h[0] ^= v0 ^ v8, h[1] ^= v1 ^ v9, h[2] ^= v2 ^ v10, h[3] ^= v3 ^ v11;
     h[4] ^= v4 ^ v12, h[5] ^= v5 ^ v13, h[6] ^= v6 ^ v14, h[7] ^= v7 ^ v15;
 }
 
 void firn_hash_init(struct firn_hasher *h)
 {
-    memcpy(h->h, iv, sizeof iv);
+    memcpy(h->h, firn_blake2b_iv, sizeof firn_blake2b_iv);
     h->h[0] ^= 0x01010000 ^ FIRN_HASH_SIZE; /* depth 1, fanout 1, no key, length of the digest */
     h->count = 0;
     h->fill = 0;

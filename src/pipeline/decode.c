@@ -8,10 +8,14 @@
 #include "image/image.h"
 #include "pipeline/item.h"
 
+#define GROUP_BYTES ((size_t)1 << 20)
+
 struct worker {
     const struct firn_decode_config *config;
     struct firn_decoder *decoder; /* one of the two */
     struct firn_cell *cell;
+    struct firn_item *item[FIRN_DECODE_GROUP];
+    size_t n;
 };
 
 static void stop(void *worker)
@@ -53,13 +57,42 @@ static void note_turned(const struct firn_decode_config *config)
                         "ignored, as torchvision does; --exif apply turns them");
 }
 
+/*
+ * Takes an item, and what else is there: hashing several at once is faster. Not so much of it that
+ * other workers wait for work, which is in proportion to the bytes.
+ */
+static bool gather(struct worker *w)
+{
+    struct firn_ring *in = w->config->in;
+    struct firn_item *item = firn_ring_pop(in);
+    size_t bytes = 0;
+    for (w->n = 0; item; item = firn_ring_try_pop(in)) {
+        w->item[w->n++] = item;
+        bytes += item->size;
+        if (w->n == FIRN_DECODE_GROUP || bytes >= GROUP_BYTES)
+            break;
+    }
+    return w->n > 0;
+}
+
+static void hash(struct worker *w)
+{
+    struct firn_hash_job job[FIRN_DECODE_GROUP];
+    size_t n = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        struct firn_item *item = w->item[i];
+        if (item->fate == FIRN_LIVE)
+            job[n++] = (struct firn_hash_job){item->file->bytes, item->file->size, item->content};
+    }
+    firn_hash_many(w->config->cpu, job, n);
+}
+
 static void decode(struct worker *w, struct firn_item *item)
 {
     struct firn_image_info info = {.orientation = 1};
     struct firn_error err;
     const uint8_t *bytes = item->file->bytes;
     size_t size = item->file->size;
-    firn_hash(bytes, size, item->content);
     if (firn_writer_has(w->config->writer, item->content) ||
         !firn_twins_claim(w->config->twins, item)) {
         item->reused = true;
@@ -77,16 +110,19 @@ static void decode(struct worker *w, struct firn_item *item)
 static int run(void *worker, struct firn_error *err)
 {
     struct worker *w = worker;
-    struct firn_item *item;
     (void)err;
-    while ((item = firn_ring_pop(w->config->in))) {
-        if (firn_board_halted(w->config->board))
-            firn_item_drop(item);
-        if (item->fate == FIRN_LIVE)
-            decode(w, item);
-        firn_blob_return(item->file);
-        item->file = NULL;
-        firn_ring_push(w->config->out, item);
+    while (gather(w)) {
+        hash(w);
+        for (size_t i = 0; i < w->n; i++) {
+            struct firn_item *item = w->item[i];
+            if (firn_board_halted(w->config->board))
+                firn_item_drop(item);
+            if (item->fate == FIRN_LIVE)
+                decode(w, item);
+            firn_blob_return(item->file);
+            item->file = NULL;
+            firn_ring_push(w->config->out, item);
+        }
     }
     return 0;
 }

@@ -12,6 +12,9 @@
 #include "pipeline/stage.h"
 #include "pipeline/twins.h"
 
+/** So many photographs a worker takes at once, for their hashes, when there are many. */
+#define FIRN_DECODE_GROUP 8
+
 struct firn_decode_config {
     struct firn_ring *in;  /**< items with their file's bytes */
     struct firn_ring *out; /**< items with content and crop, bytes given back */
@@ -20,7 +23,7 @@ struct firn_decode_config {
     struct firn_twins *twins;   /**< and these, whether it is under way */
     struct firn_image_spec spec;
     bool whole;        /**< see struct firn_extract_options */
-    enum firn_cpu cpu; /**< the most that the decoders may use */
+    enum firn_cpu cpu; /**< the most that decoders and hashes may use */
     struct firn_warden *warden; /**< NULL: decode in this process */
 };
 
