@@ -26,6 +26,13 @@ static void test_crc32(void)
     for (size_t i = 0; i < sizeof bytes; i++)
         one = firn_crc32(one, bytes + i, 1);
     CHECK_INT(firn_crc32(0, bytes, sizeof bytes), one);
+    for (size_t from = 0; from < 20; from++) /* all ways to be cut, of every beginning's place */
+        for (size_t n = 0; from + n <= 300; n++) {
+            uint32_t whole = firn_crc32(7, bytes + from, n), parts = 7;
+            for (size_t i = 0; i < n; i++)
+                parts = firn_crc32(parts, bytes + from + i, 1);
+            CHECK_INT(whole, parts);
+        }
 }
 
 static void test_printable(void)
