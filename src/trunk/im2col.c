@@ -82,6 +82,7 @@ static void run(const struct firn_conv_op *op, const struct firn_conv_call *call
             .m = m, .n = s->cout, .k = g->k, .chain = CHAIN, .a = a, .lda = g->k, .b = g->panels,
             .c = call->out + first * s->cout, .ldc = s->cout, .bias = g->bias,
             .residual = call->residual ? call->residual + first * s->cout : NULL, .relu = s->relu,
+            .next_a = g->in_place && first + m < total ? a + (size_t)m * g->k : NULL,
         });
     }
 }

@@ -128,6 +128,18 @@ FORCE_INLINE void prefetch_rows(const char *a, const struct pass *p, ptrdiff_t l
             _mm_prefetch(a + i * lda + p->ahead + LINE * j, _MM_HINT_T1);
 }
 
+/* What the end of a block reads and writes: one line a row, far apart, on maps larger than L2. */
+FORCE_INLINE void prefetch_output(const char *c, const struct pass *p, ptrdiff_t ldc, int rows)
+{
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+        _mm_prefetch(c + i * ldc, _MM_HINT_T0);
+    if (p->residual)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++)
+            _mm_prefetch(c + p->residual + i * ldc, _MM_HINT_T0);
+}
+
 /* UNROLLED steps of k, with `ahead` lines to prefetch between them; returns where these end. */
 FORCE_INLINE const char *steps(__m256 sum[ROWS][2], const char *a, const char *a3, ptrdiff_t lda,
                                const float *b, const char *next, int rows, int ahead)
@@ -155,6 +167,8 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
     float total[ROWS][FIRN_PANEL]; /* of the chains done */
     __m256 sum[ROWS][2];
     prefetch_rows(a, p, lda, rows);
+    if (p->finish)
+        prefetch_output(c, p, ldc, rows);
     const char *earlier = p->more ? c : NULL; /* sums to add a chain to */
     ptrdiff_t stride = ldc;
     int left = p->depth;
