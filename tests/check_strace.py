@@ -9,8 +9,10 @@ whole, and the next run completes it.
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 from firn_test import Bench, skip
 
@@ -114,5 +116,28 @@ for when, verb in moments:
         stderr=subprocess.DEVNULL)
     left = [p.name for p in (t.dir / "out").iterdir()]
     t.check(ran.returncode == -9 and not left, f"{verb} killed at {when}: {ran.returncode} {left}")
+
+def opening():
+    """A daemon that is still opening its cache, each read of which takes a while, hears signals."""
+    log, said = t.dir / "trace", t.dir / "said"
+    log.write_text("")
+    segment = next(half.glob("seg-*"))
+    with open(said, "wb") as out:
+        ran = subprocess.Popen(
+            ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=pread64", f"-P{segment}", "-e",
+             "inject=pread64:delay_enter=1000000", t.firn, "watch", *OPTIONS[1:], "-o", str(half),
+             str(photos)], stderr=out, stdin=subprocess.DEVNULL)
+        for _ in range(200):
+            lines = log.read_text().splitlines()
+            if lines:
+                break
+            time.sleep(0.1)
+        os.kill(int(lines[0].split()[0]), signal.SIGTERM)
+        status = ran.wait(timeout=120)
+    words = said.read_text()
+    t.check(status == 0 and "stopped before the cache was open" in words, f"{status} {words}")
+
+
+opening()
 t.check(points >= 20, f"only {points} runs felt it")
 t.end()

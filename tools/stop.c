@@ -16,9 +16,19 @@ static void on_signal(int number)
     stop = 1;
 }
 
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+void firn_stop_at_once(void)
+{
+    struct sigaction before;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == on_signal)
+            signal(signals[i], SIG_DFL);
+    }
+}
+
 const volatile int *firn_stop_on_signals(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {

@@ -10,4 +10,7 @@
  */
 const volatile int *firn_stop_on_signals(void);
 
+/** From now on the first one has its usual effect, too. */
+void firn_stop_at_once(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "notify.h"
 #include "output.h"
+#include "stop.h"
 #include "watch_log.h"
 #include "watch_options.h"
 #include "watch_report.h"
@@ -38,12 +39,13 @@ struct daemon {
     int argc;
     char **argv;
     struct firn_watch_args *first, *args; /* of the start; of now */
-    struct firn_watch *watch; /* NULL: could not be started again */
+    struct firn_watch *watch; /* NULL: could not be started again, or was not to be */
     int failure;              /* why */
     struct firn_control control;
     const char *cache;
     char told[256]; /* what cannot change, and was said */
     int signals;
+    const volatile int *ended; /* set by a signal while nobody reads them */
     bool stop;
 };
 
@@ -132,7 +134,7 @@ static void block_signals(struct daemon *d)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed log is no reason to end */
+    d->ended = firn_stop_on_signals();
     d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -141,6 +143,7 @@ static void unblock_signals(void)
 {
     sigset_t set;
     signal(SIGHUP, SIG_IGN);
+    firn_stop_at_once();
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -152,11 +155,21 @@ static void use_log(const struct firn_watch_args *args)
     firn_log_use(args->log ? (enum firn_log_form)(args->log - 1) : firn_log_default());
 }
 
+/** Opening a large cache takes a while, in which nobody reads signals: then they set a flag. */
 static int start(struct daemon *d, struct firn_watch_args *args, struct firn_error *err)
 {
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
     args->watch.extract.on_failure = on_failure;
     args->watch.extract.on_notice = on_notice;
-    return -firn_watch_start(&d->watch, &args->watch, err);
+    args->watch.extract.stop = d->ended;
+    sigprocmask(SIG_UNBLOCK, &ends, &before);
+    int status = -firn_watch_start(&d->watch, &args->watch, err);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    d->stop |= *d->ended != 0;
+    return status;
 }
 
 /**
@@ -172,9 +185,11 @@ static bool start_again(struct daemon *d, struct firn_watch_args *fresh)
     d->failure = -firn_watch_stop(d->watch, &err);
     d->watch = NULL;
     bool begun = !d->failure && start(d, fresh, &err) == 0;
-    if (!begun && !d->failure) {
+    if (!begun && !d->failure && !d->stop) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s; the configuration stays as it was", err.text);
         d->failure = start(d, d->args, &err);
+        if (d->failure == FIRN_INTERRUPTED)
+            d->failure = FIRN_OK;
     }
     if (fresh->watch.lock)
         close(fresh->watch.lock);
@@ -182,7 +197,7 @@ static bool start_again(struct daemon *d, struct firn_watch_args *fresh)
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
         d->watch = NULL;
         d->stop = true;
-    } else if (s.state == FIRN_WATCH_PAUSED) {
+    } else if (d->watch && s.state == FIRN_WATCH_PAUSED) {
         firn_watch_pause(d->watch, true);
     }
     return begun;
@@ -319,7 +334,7 @@ static int finish(struct daemon *d)
     firn_control_done(&d->control, "stop");
     firn_control_close(&d->control);
     close(d->signals);
-    if (d->failure)
+    if (!d->watch)
         firn_log(FIRN_LOG_INFO, NULL, "stopped");
     else if (status)
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
@@ -335,6 +350,10 @@ static int serve(struct daemon *d)
     struct firn_error err;
     block_signals(d);
     int status = start(d, d->args, &err);
+    if (status && d->stop) {
+        firn_log(FIRN_LOG_INFO, NULL, "stopped before the cache was open");
+        return FIRN_OK;
+    }
     if (status) {
         firn_log(FIRN_LOG_ERROR, NULL, "%s", err.text);
         return status;
