@@ -24,11 +24,16 @@ struct choice {
     size_t n_root;
 };
 
+static bool is_forgotten(const struct firn_entry *e, const bool *forget, size_t n_root)
+{
+    return e->root < n_root && forget[e->root];
+}
+
 static bool is_kept(void *user, size_t i, struct firn_entry *entry)
 {
     struct choice *choice = user;
     (void)i;
-    bool forgotten = entry->root < choice->n_root && choice->forget[entry->root];
+    bool forgotten = is_forgotten(entry, choice->forget, choice->n_root);
     choice->result->gone += entry->state == FIRN_GONE;
     choice->result->forgotten += entry->state != FIRN_GONE && forgotten;
     return entry->state != FIRN_GONE && !forgotten;
@@ -96,15 +101,15 @@ static int choose(const struct firn_index *index, const struct firn_upkeep_optio
 static void forget_roots(struct firn_index *index, const bool *forget)
 {
     for (size_t i = 0; i < index->n_entry; i++)
-        if (index->entry[i].root < index->n_root && forget[index->entry[i].root])
+        if (is_forgotten(index->entry + i, forget, index->n_root))
             index->entry[i].state = FIRN_GONE;
     for (size_t i = 0; i < index->n_root; i++)
         if (forget[i])
             firn_root_fini(index->root + i);
 }
 
-/* Rows that a photograph needs which is not gone. */
-static size_t needed_rows(const struct firn_loaded *l, struct firn_error *err)
+/* Rows that a photograph needs which is neither gone nor of a root to forget (NULL: none). */
+static size_t needed_rows(const struct firn_loaded *l, const bool *forget, struct firn_error *err)
 {
     const struct firn_index *index = &l->index;
     bool *needed = calloc(index->n_row + 1, sizeof *needed);
@@ -116,7 +121,8 @@ static size_t needed_rows(const struct firn_loaded *l, struct firn_error *err)
     for (size_t i = 0; i < index->n_entry; i++) {
         size_t at = 0;
         const struct firn_row *row = firn_index_rows(index, index->entry[i].content, &at);
-        if (index->entry[i].state == FIRN_DONE && row)
+        if (index->entry[i].state == FIRN_DONE && row &&
+            !(forget && is_forgotten(index->entry + i, forget, index->n_root)))
             needed[row - index->row] = true;
     }
     for (size_t i = 0; i < index->n_row; i++)
@@ -137,6 +143,13 @@ static uint64_t gaps(const struct firn_loaded *l)
         }
     }
     return bytes;
+}
+
+/* About what so many of the rows take, with what belongs to them. */
+static uint64_t bytes_of(const struct firn_cache_stat *stat, size_t rows)
+{
+    return stat->rows ? (uint64_t)((double)stat->bytes * (double)rows / (double)stat->rows)
+                      : stat->bytes;
 }
 
 static int check_room(const char *dir, uint64_t bytes, struct firn_error *err)
@@ -195,21 +208,22 @@ static int compact(struct firn_writer *w, const char *dir, const struct firn_upk
         return status;
     firn_cache_stat(cache, &stat);
     firn_upkeep_count(cache, result, true);
-    size_t needed = needed_rows(firn_cache_loaded(cache), err);
-    bool nothing = !worth && stat.gone == 0 && o->n_forget == 0 && needed == stat.rows &&
-                   stat.segments <= 1 + stat.bytes / w->segment_bytes &&
-                   gaps(firn_cache_loaded(cache)) <=
-                       GAPS_WORTH * stat.segments + stat.bytes / 64;
+    size_t needed = 0;
     bool *forget = calloc(w->loaded.index.n_root + 1, sizeof *forget);
-    if (needed == SIZE_MAX)
-        status = -FIRN_NOMEM;
-    else if (!forget)
+    if (!forget)
         status = firn_fail_nomem(err, "a list of roots");
     else if ((status = choose(&w->loaded.index, o, forget, err)) != 0)
         firn_fail_in(err, status, "%s", dir);
     else if (stat.lost_segments)
         status = firn_fail(err, FIRN_DATA, "%s: a segment is missing; run firn repair first", dir);
-    else if (!nothing && (status = check_room(dir, stat.bytes + (16 << 20), err)) == 0)
+    else if ((needed = needed_rows(firn_cache_loaded(cache), forget, err)) == SIZE_MAX)
+        status = -FIRN_NOMEM;
+    bool nothing = !worth && stat.gone == 0 && o->n_forget == 0 && needed == stat.rows &&
+                   stat.segments <= 1 + stat.bytes / w->segment_bytes &&
+                   gaps(firn_cache_loaded(cache)) <=
+                       GAPS_WORTH * stat.segments + stat.bytes / 64;
+    if (status == 0 && !nothing &&
+        (status = check_room(dir, bytes_of(&stat, needed) + (16 << 20), err)) == 0)
         status = rewrite(w, cache, forget, result, err);
     free(forget);
     firn_cache_close(cache);
@@ -269,7 +283,8 @@ static bool is_loose(const char *dir)
     const struct firn_loaded *l = firn_cache_loaded(cache);
     firn_cache_stat(cache, &stat);
     bool loose = stat.gone == 0 && stat.lost_segments == 0 &&
-                 gaps(l) > TIDY_LEFT + stat.bytes / TIDY_PART && needed_rows(l, NULL) == stat.rows;
+                 gaps(l) > TIDY_LEFT + stat.bytes / TIDY_PART &&
+                 needed_rows(l, NULL, NULL) == stat.rows;
     firn_cache_close(cache);
     return loose;
 }
