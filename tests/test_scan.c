@@ -419,6 +419,11 @@ static void test_list(void)
     CHECK(chdir(tree) == 0);
     CHECK_LINES(scan(NULL, 0, in_tree("list"), false), wanted[0], wanted[1], wanted[2], wanted[3]);
 
+    /* As programs of Windows write it, with an empty line. */
+    n = snprintf(text, sizeof text, "\r\n%s\r\n\r\nflat/2.jpg\r", in_tree("flat/1.jpg"));
+    make_file("list", text, (size_t)n);
+    CHECK_LINES(scan(NULL, 0, in_tree("list"), false), wanted[0], wanted[1]);
+
     /* NUL ends names, a newline may be inside; a name that is too long is one failure. */
     memset(longest, 'x', sizeof longest);
     make_file("flat/new\nline.jpg", "x", 1);

@@ -74,11 +74,15 @@ static bool fill(struct firn_names *n, firn_names_stopped *stopped, void *user, 
     return false;
 }
 
-/* A whole name has been collected. */
+/* A whole name has been collected, or none. */
 static int finish(struct firn_names *n, char path[PATH_MAX])
 {
     size_t length = n->length;
+    if (n->end == '\n' && length > 0 && length < sizeof n->name && n->name[length - 1] == '\r')
+        length--; /* of a list that came from Windows */
     n->length = 0;
+    if (length == 0)
+        return FIRN_NAMES_END;
     n->name[length < sizeof n->name ? length : sizeof n->name - 1] = '\0';
     if (length < sizeof n->name && firn_absolute(n->name, path))
         return FIRN_NAMES_ONE;
@@ -90,11 +94,12 @@ static int read_name(struct firn_names *n, firn_names_stopped *stopped, void *us
                      char path[PATH_MAX], struct firn_error *err)
 {
     bool failed;
+    int name;
     do {
         while (n->at < n->filled) {
             char c = n->chunk[n->at++];
-            if (c == n->end && n->length > 0)
-                return finish(n, path);
+            if (c == n->end && (name = finish(n, path)) != FIRN_NAMES_END)
+                return name;
             if (c == '\0' && c != n->end)
                 return firn_fail(err, FIRN_USAGE, "%s: a NUL byte is in this list of lines; names "
                                  "that end in NUL, as of find -print0, are taken with -0", n->list);
@@ -104,7 +109,7 @@ static int read_name(struct firn_names *n, firn_names_stopped *stopped, void *us
     } while (fill(n, stopped, user, &failed));
     if (failed)
         return firn_fail_errno(err, FIRN_IO, n->list);
-    return n->length > 0 ? finish(n, path) : FIRN_NAMES_END;
+    return finish(n, path);
 }
 
 int firn_names_next(struct firn_names *n, firn_names_stopped *stopped, void *user,

@@ -13,7 +13,10 @@ struct firn_names;
 /** Who asks for a name may be told to stop while the list (a terminal, a pipe) has none yet. */
 typedef bool firn_names_stopped(void *user);
 
-/** `list`: a file, or "-" for stdin. Names end with a newline or, if `zero`, NUL. FIRN_NOINPUT. */
+/**
+ * `list`: a file, or "-" for stdin. Names end with a newline, and CR is no part of them before it;
+ * or, if `zero`, with NUL. FIRN_NOINPUT.
+ */
 int firn_names_open(struct firn_names **out, const char *list, bool zero, struct firn_error *err);
 
 /** NULL is fine. */
