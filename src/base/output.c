@@ -28,10 +28,33 @@ static int fail_to_create(struct firn_error *err, const char *path, int error)
 static int check_name(const char *path, struct firn_error *err)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return firn_fail(err, FIRN_CANTCREATE,
-                         "%s: exists and is not a regular file; give another name", path);
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode)
+                   ? 0
+                   : firn_fail(err, FIRN_CANTCREATE,
+                               "%s: exists and is not a regular file; give another name", path);
+    if (errno == ENAMETOOLONG) /* else it would show when all is written */
+        return fail_to_create(err, path, errno);
+    if (lstat(path, &st) == 0)
+        return firn_fail(err, FIRN_CANTCREATE, "%s: is a link that leads nowhere; remove it", path);
     return 0;
+}
+
+/** What a link leads to stays where it is, and is replaced there. */
+static char *follow(const char *path)
+{
+    struct stat st;
+    char *real = lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
+    return real ? real : strdup(path);
+}
+
+/** In the same directory, and not longer than a name may be. */
+static char *name_until_then(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char *name;
+    int n = asprintf(&name, "%.*s%.200s.tmp.%ld", (int)(base - path), path, base, (long)getpid());
+    return n < 0 ? NULL : name;
 }
 
 /** The directory of a path; NULL: memory is out. */
@@ -86,9 +109,10 @@ int firn_output_open(struct firn_output *out, const char *path, struct firn_erro
     int status = check_name(path, err);
     if (status)
         return status;
-    out->path = strdup(path);
-    if (!out->path || asprintf(&out->temp, "%s.tmp.%ld", path, (long)getpid()) < 0) {
-        free(out->path);
+    out->path = follow(path);
+    out->temp = out->path ? name_until_then(out->path) : NULL;
+    if (!out->temp) {
+        release(out);
         return firn_fail_nomem(err, "a file's name");
     }
     if (!open_temporary(out)) {

@@ -49,3 +49,13 @@ extract -o cache photos 2>/dev/null
 part --select 'class=ring'
 part --select state=gone
 part --select state=gone --select state=done
+# A link stays one, and what it leads to is written; the longest name is one; a longer one is none.
+mkdir far
+echo >far/real.npy
+ln -s far/real.npy link.npy
+ln -s nowhere.npy lost.npy
+longest=$(head -c 251 /dev/zero | tr '\0' a).npy
+for out in link.npy lost.npy "$longest" "a$longest"; do
+    try firn export -q cache -o "$out"
+done 2>&1 | sed 's/aaaa*/A/'
+cmp link.npy "$longest" && cmp far/real.npy "$longest" && [ -L link.npy ] && echo "the same"
