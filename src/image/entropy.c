@@ -25,6 +25,8 @@
 
 #include <string.h>
 
+#include "image/skim.h"
+
 #define LOOK FIRN_ENTROPY_LOOK
 #define LEAP FIRN_ENTROPY_LEAP
 
@@ -135,7 +137,7 @@ bool firn_entropy_table(struct firn_entropy_table *t, const uint8_t bits[17], co
                 fill_look(t->look, code, length, values[place]);
         t->end[length] = (int32_t)(code << (16 - length));
     }
-    t->made = true;
+    t->made++;
     t->pairs = t->leaps = false;
     return true;
 }
@@ -155,11 +157,6 @@ static void add_leaps(struct firn_entropy_table *t)
 }
 
 /* ---- bits ---- */
-
-static bool has_ff(uint64_t v)
-{
-    return (~v - 0x0101010101010101u) & v & 0x8080808080808080u;
-}
 
 /*
  * The bits go from function to function as values: one that is reached by a pointer would live in
@@ -185,13 +182,16 @@ static __attribute__((noinline)) bits_t refill_slowly(bits_t b)
     return b;
 }
 
-/* FULL to 63 bits. What lies below the n bits is the beginning of the next byte, or zeros. */
-static inline bits_t refill(bits_t b)
+/*
+ * FULL to 63 bits. What lies below the n bits is the beginning of the next byte, or zeros. In
+ * `plain` bytes no zero follows 0xFF.
+ */
+static inline bits_t refill(bits_t b, bool plain)
 {
     uint64_t v;
     if (b.past - b.next >= 8) {
         memcpy(&v, b.next, 8);
-        if (!has_ff(v)) {
+        if (plain || !firn_entropy_ff(v)) {
             const int n = (63 - b.n) >> 3;
             b.bits |= __builtin_bswap64(v) >> b.n;
             b.next += n;
@@ -230,6 +230,11 @@ static inline uint32_t look(uint64_t bits, const struct firn_entropy_table *t)
     return entry & 63 ? entry : look_longer(bits, t);
 }
 
+uint32_t firn_entropy_symbol(uint64_t bits, const struct firn_entropy_table *table)
+{
+    return look(bits, table) & 0xFFF;
+}
+
 /* ---- blocks ---- */
 
 static inline int value_of(uint64_t bits, uint32_t entry)
@@ -240,11 +245,11 @@ static inline int value_of(uint64_t bits, uint32_t entry)
 }
 
 /* These are false for what is not plainly sound; else `in` is behind the part of the block. */
-static inline bool direct(bits_t *in, const struct firn_entropy_table *t, int *dc)
+static inline bool direct(bits_t *in, const struct firn_entropy_table *t, bool plain, int *dc)
 {
     bits_t b = *in;
     if (b.n < 32) /* a code of 16, a value of 15 */
-        b = refill(b);
+        b = refill(b, plain);
     const uint32_t entry = look(b.bits, t);
     *dc += value_of(b.bits, entry);
     *in = drop(b, entry & 63);
@@ -252,10 +257,10 @@ static inline bool direct(bits_t *in, const struct firn_entropy_table *t, int *d
 }
 
 /* The next symbol, whatever it is; *k is 64 when the block ends. */
-static inline bool one_symbol(bits_t *in, const struct firn_entropy_table *t, unsigned *k,
-                              int16_t *block)
+static inline bool one_symbol(bits_t *in, const struct firn_entropy_table *t, bool plain,
+                              unsigned *k, int16_t *block)
 {
-    const bits_t b = refill(*in);
+    const bits_t b = refill(*in, plain);
     const uint32_t entry = look(b.bits, t);
     const unsigned n = entry >> 6 & 63;
     if ((entry & 63) == 0 || *k + n > 64)
@@ -272,18 +277,18 @@ static inline bool one_symbol(bits_t *in, const struct firn_entropy_table *t, un
  * to the luck of branch prediction.
  */
 static inline __attribute__((always_inline)) bool
-alternating(bits_t *in, const struct firn_entropy_table *t, bool leap, int16_t *block)
+alternating(bits_t *in, const struct firn_entropy_table *t, bool plain, bool leap, int16_t *block)
 {
     bits_t b = *in;
     unsigned k = 1;
     while (k < 64) {
-        b = refill(b);
+        b = refill(b, plain);
         for (int looks = FULL / (leap ? LEAP : LOOK); looks > 0; looks--) {
             const uint32_t entry = leap ? t->leap[b.bits >> (64 - LEAP)]
                                         : t->pair[b.bits >> (64 - LOOK)];
             const unsigned ends = entry >> 4 & 1, next = k + (entry >> 9 & 127);
             if (next > 64) {
-                if (!one_symbol(&b, t, &k, block))
+                if (!one_symbol(&b, t, plain, &k, block))
                     return false;
                 break;
             }
@@ -316,7 +321,7 @@ static bool pass_restart(struct firn_entropy *e)
 {
     bits_t b = e->in;
     if (b.n < FULL)
-        b = refill(b);
+        b = refill(b, false);
     if (b.n - b.n_false >= 8 || b.past - b.next < 2 || b.next[0] != 0xFF ||
         b.next[1] != 0xD0 + e->restart)
         return false;
@@ -324,6 +329,19 @@ static bool pass_restart(struct firn_entropy *e)
     e->restart = (e->restart + 1) % 8;
     restart(e);
     return true;
+}
+
+/* Only where no coefficient but the first is wanted of some blocks. */
+static void begin_skimming(struct firn_entropy *e, const uint8_t *bytes, size_t size)
+{
+    e->skims = false;
+    for (int i = 0; i < e->n_blocks; i++)
+        e->skims |= e->leaps && e->restart_interval == 0 && e->block[i].dc_only;
+    if (e->skims && !e->skim)
+        e->skim = firn_skim_create();
+    e->skims = e->skims && e->skim;
+    if (e->skims)
+        firn_skim_begin(e->skim, e, bytes, size);
 }
 
 void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t size,
@@ -334,16 +352,53 @@ void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t siz
     e->restart_interval = interval;
     e->restart = 0;
     restart(e);
+    begin_skimming(e, bytes, size);
     for (int i = 0; i < e->n_blocks; i++) {
         if (!e->block[i].ac->pairs)
             add_pairs(e->block[i].ac);
-        if (e->leaps && !e->block[i].ac->leaps)
+        if (e->leaps && !e->skims && !e->block[i].ac->leaps)
             add_leaps(e->block[i].ac);
     }
 }
 
+void firn_entropy_free(struct firn_entropy *e)
+{
+    firn_skim_destroy(e->skim);
+    e->skim = NULL;
+}
+
+static inline bits_t bits_at(const struct firn_skimmed *mcu, uint32_t bit)
+{
+    const int used = bit & 7;
+    bits_t b = {mcu->bytes + bit / 8, mcu->past + 8, 0, 0, 0};
+    b = refill(b, true);
+    return drop(b, used);
+}
+
+static bool skimmed_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
+{
+    const struct firn_skimmed mcu = firn_skim_next(e->skim);
+    if (!mcu.blocks)
+        return false;
+    e->in.next = mcu.next;
+    for (int i = 0; i < e->n_blocks; i++) {
+        int *dc = &e->dc[e->block[i].component];
+        bits_t b = bits_at(&mcu, mcu.blocks[i] & FIRN_SKIM_PLACE);
+        if (!direct(&b, e->block[i].dc, true, dc))
+            return false;
+        if (!blocks)
+            continue;
+        (*blocks[i])[0] = (int16_t)*dc;
+        if (!e->block[i].dc_only && !alternating(&b, e->block[i].ac, true, false, *blocks[i]))
+            return false;
+    }
+    return true;
+}
+
 bool firn_entropy_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
 {
+    if (e->skims)
+        return skimmed_mcu(e, blocks);
     if (e->restart_interval && e->to_restart-- == 0) {
         if (!pass_restart(e))
             return false;
@@ -352,14 +407,14 @@ bool firn_entropy_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
     bits_t b = e->in;
     for (int i = 0; i < e->n_blocks; i++) {
         int *dc = &e->dc[e->block[i].component];
-        if (!direct(&b, e->block[i].dc, dc))
+        if (!direct(&b, e->block[i].dc, false, dc))
             return false;
         if (blocks)
             (*blocks[i])[0] = (int16_t)*dc;
         const struct firn_entropy_table *ac = e->block[i].ac;
-        if (!(blocks && !e->block[i].dc_only ? alternating(&b, ac, false, *blocks[i])
-              : e->leaps                     ? alternating(&b, ac, true, NULL)
-                                             : alternating(&b, ac, false, NULL)))
+        if (!(blocks && !e->block[i].dc_only ? alternating(&b, ac, false, false, *blocks[i])
+              : e->leaps ? alternating(&b, ac, false, true, NULL)
+                         : alternating(&b, ac, false, false, NULL)))
             return false;
     }
     e->in = b;

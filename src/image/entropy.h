@@ -17,10 +17,16 @@
 #define FIRN_ENTROPY_LOOK 11    /**< bits of one look: a symbol with its value, mostly */
 #define FIRN_ENTROPY_LEAP 13    /**< bits of a look that passes over several symbols */
 
+/** Bytes of coded data from which on larger tables are sooner made than done without. */
+#ifndef FIRN_ENTROPY_LONG
+#define FIRN_ENTROPY_LONG ((size_t)512 << 10)
+#endif
+
 /** A Huffman table as it stands in the file, and what is looked up instead. */
 struct firn_entropy_table {
     uint8_t bits[17], values[256]; /**< codes of each length; symbols in the order of codes */
-    bool made, pairs, leaps;       /**< look, end and first are of these; so is pair; leap */
+    unsigned made;                 /**< how often look, end and first were made of these; 0: not */
+    bool pairs, leaps;             /**< pair is of these, too; leap */
     uint32_t look[1 << FIRN_ENTROPY_LOOK], pair[1 << FIRN_ENTROPY_LOOK];
     uint16_t leap[1 << FIRN_ENTROPY_LEAP];
     int32_t end[18];    /**< of the codes of a length, as 16 bits from the left */
@@ -42,13 +48,21 @@ struct firn_entropy {
         bool dc_only; /**< no other coefficient is wanted */
     } block[FIRN_ENTROPY_BLOCKS];
     int n_blocks;              /**< of an MCU */
-    bool leaps;                /**< the scan is long enough to pay for the tables of leaps */
+    bool leaps;                /**< the scan is long enough to pay for larger tables */
+    bool skims;                /**< skim finds the blocks */
+    struct firn_skim *skim;    /**< made when it is needed first */
     unsigned restart_interval; /**< MCUs; 0: none */
 
     struct firn_entropy_bits in;
     int dc[4];
     unsigned to_restart, restart;
 };
+
+/** Not zero when there is an 0xFF among these bytes; the lowest bit set is in the first of them. */
+static inline uint64_t firn_entropy_ff(uint64_t v)
+{
+    return (~v - 0x0101010101010101u) & v & 0x8080808080808080u;
+}
 
 /**
  * Gives a table its content; what it holds already costs nothing. False, and nothing given, when
@@ -63,6 +77,15 @@ bool firn_entropy_table(struct firn_entropy_table *table, const uint8_t bits[17]
  */
 void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t size,
                         unsigned interval);
+
+/** Frees what firn_entropy_begin() has made; `e` was all zero once. */
+void firn_entropy_free(struct firn_entropy *e);
+
+/**
+ * The symbol that these bits begin with, from the left: bits of code and value, 0 if it is none,
+ * and from bit 6 on how many coefficients it makes, 0 if it ends the block.
+ */
+uint32_t firn_entropy_symbol(uint64_t bits, const struct firn_entropy_table *table);
 
 /**
  * The next MCU, into blocks of zeros in natural order; NULL passes over it. False when its data are

@@ -47,9 +47,6 @@
 /* Rows per call: enough to make setjmp free, few enough to stay in the first cache level. */
 #define BATCH 16
 
-/* Bytes of coded data from which on a table of leaps is sooner made than done without. */
-#define LONG_SCAN ((size_t)512 << 10)
-
 /* Pillow hands a file to the library in portions of this size. */
 #define PORTION 65536
 
@@ -180,6 +177,7 @@ static void destroy(void *self)
         return;
     close_jpeg(jpeg);
     firn_buffer_free(&jpeg->rows);
+    firn_entropy_free(&jpeg->entropy);
     free(jpeg);
 }
 
@@ -362,7 +360,7 @@ static bool give_table(struct firn_entropy_table *table, const JHUFF_TBL *from)
 static bool give_blocks(struct firn_entropy *e, const struct jpeg_decompress_struct *cinfo)
 {
     e->n_blocks = cinfo->blocks_in_MCU;
-    e->leaps = cinfo->src->bytes_in_buffer >= LONG_SCAN;
+    e->leaps = cinfo->src->bytes_in_buffer >= FIRN_ENTROPY_LONG;
     for (int i = 0; i < e->n_blocks; i++) {
         const int member = cinfo->MCU_membership[i];
         const jpeg_component_info *c = cinfo->cur_comp_info[member];

@@ -29,9 +29,9 @@ def image(mode, width=23, height=17):
     return small.resize((width, height)).convert(mode)
 
 
-def encoded(form, mode, **options):
+def encoded(form, mode, size=(23, 17), **options):
     out = io.BytesIO()
-    image(mode).save(out, form, **options)
+    image(mode, *size).save(out, form, **options)
     return out.getvalue()
 
 
@@ -80,6 +80,7 @@ def seeds(name):
         yield with_restarts(encoded("JPEG", "L", quality=30))
         yield encoded("JPEG", "L")
         yield encoded("JPEG", "CMYK")
+        yield encoded("JPEG", "RGB", (232, 220), quality=30)  # decoded at an eighth of its size
     elif name == "png":
         for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I"):
             yield encoded("PNG", mode)
