@@ -224,8 +224,42 @@ static void test_words(void)
     CHECK_STR(firn_part_names[FIRN_PART_NUMERIC], "numeric");
 }
 
+static void test_options(void)
+{
+    struct firn_fingerprint a = {{"family=resnet18 tensors=1 untrained=0", "mode=frozen stats=2",
+                                  "resize=256 crop=224 views=random:3:7/1",
+                                  "trunk=wino-3 store=f32"}}, b = a;
+    char text[200];
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 0);
+    CHECK_STR(text, "");
+    strcpy(b.part[FIRN_PART_TRUNK], "family=resnet18 tensors=9");
+    strcpy(b.part[FIRN_PART_BATCHNORM], "mode=frozen stats=3"); /* it comes with the model */
+    strcpy(b.part[FIRN_PART_PREPROCESS], "resize=232 crop=224 views=center");
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 3);
+    CHECK_STR(text, "-m untrained:resnet18 --resize 256 --views random:3:7");
+    CHECK_INT(firn_fingerprint_options(&b, &a, text, sizeof text), 3);
+    CHECK_STR(text, "-m MODEL --resize 232 --views center");
+    b = a;
+    strcpy(b.part[FIRN_PART_BATCHNORM], "mode=batch batch=4 seed=9 set=1");
+    strcpy(b.part[FIRN_PART_NUMERIC], "trunk=wino-4 store=f16");
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 3);
+    CHECK_STR(text, "--bn frozen --store f32 and another version of firn");
+    CHECK_INT(firn_fingerprint_options(&b, &a, text, sizeof text), 3);
+    CHECK_STR(text, "--bn batch:4:9 --store f16 and another version of firn");
+    a = b;
+    strcpy(a.part[FIRN_PART_BATCHNORM], "mode=estimated stats=5");
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 1);
+    CHECK_STR(text, "--bn STATS");
+    strcpy(a.part[FIRN_PART_BATCHNORM], "mode=batch batch=4 seed=9 set=2"); /* photographs */
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 0);
+    strcpy(a.part[FIRN_PART_NUMERIC], "trunk=wino-3 store=f16");
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, 16), 1);
+    CHECK_STR(text, "another versio"); /* what fits */
+}
+
 int main(void)
 {
+    test_options();
     test_words();
     test_order();
     test_two_roots();

@@ -350,7 +350,7 @@ static int serve(struct daemon *d)
     struct firn_error err;
     block_signals(d);
     int status = start(d, d->args, &err);
-    if (status && d->stop) {
+    if (status == FIRN_INTERRUPTED) {
         firn_log(FIRN_LOG_INFO, NULL, "stopped before the cache was open");
         return FIRN_OK;
     }

@@ -40,8 +40,8 @@ int firn_fingerprint_diff(const struct firn_fingerprint *a, const struct firn_fi
 
 /**
  * The options of `firn extract` by which `want` came to differ from `other`, into `text`:
- * "-m untrained:resnet18 --resize 72". A file is not known by its name: MODEL or STATS stand for
- * it. Returns their number; 0: it was not options.
+ * "-m untrained:resnet18 --resize 72". The names of files are not known: MODEL and STATS stand for
+ * them. Another version of firn counts as one, too. Returns their number; 0: it is nothing of that.
  */
 int firn_fingerprint_options(const struct firn_fingerprint *want,
                              const struct firn_fingerprint *other, char *text, size_t size);

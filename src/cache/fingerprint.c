@@ -225,6 +225,9 @@ int firn_fingerprint_options(const struct firn_fingerprint *want,
             say(&t, " --%s %.*s", plain[i].key, (int)strcspn(value, "/"), value);
             n++;
         }
+    /* What no option changes, and a cache outlives. */
+    if (differs(want, other, FIRN_PART_NUMERIC, "trunk", value))
+        say(&t, "%s another version of firn", n++ ? " and" : "");
     if (n > 0)
         memmove(text, text + 1, strlen(text)); /* the first blank */
     return n;
