@@ -33,7 +33,8 @@ int firn_names_open(struct firn_names **out, const char *list, bool zero, struct
         return firn_fail_nomem(err, "a list of names");
     n->list = list;
     n->end = zero ? '\0' : '\n';
-    n->fd = strcmp(list, "-") == 0 ? STDIN_FILENO : open(list, O_RDONLY | O_CLOEXEC);
+    /* A FIFO is opened at once: who writes to it is waited for in fill(). */
+    n->fd = strcmp(list, "-") == 0 ? STDIN_FILENO : open(list, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     int status = 0;
     if (n->fd < 0 || fstat(n->fd, &st) != 0)
         status = firn_fail_errno(err, FIRN_NOINPUT, list);

@@ -20,6 +20,23 @@ for bn in frozen batch:2; do
     try extract -o $bn --bn $bn --files-from long
     try firn ls $bn
 done 2>&1 | sed 's/aaaa*/A/'
+echo "a FIFO is waited for, until a signal comes"
+mkfifo fifo
+(sleep 1 && cat list >fifo) &
+try extract -o piped -f fifo
+firn ls piped | wc -l
+# shellcheck disable=SC2086 # options
+firn extract -q -m $model $small -o new -f fifo &
+pid=$!
+reads_fifo()
+{
+    find /proc/$pid/fd -lname '*/fifo' 2>/dev/null | grep -q .
+}
+wait_for reads_fifo
+kill $pid
+wait $pid
+echo "exit $?"
+[ -e new ] || echo "nothing was begun"
 echo "a NUL byte in a list of lines, a list without an end, a line of megabytes"
 cat list0 | { try extract -o other -f -; }
 try extract -o other -f /dev/zero
