@@ -120,4 +120,17 @@ for method in ("population", "cumulative", "ema"):
         misstate(method, "y", 0, value)
 damage(t.dir / "population1")
 merge(t.dir / "population1", t.dir / "cumulative2", CONFIG, "two methods")
+
+# What statistics say of themselves becomes part of a fingerprint, which terminals show.
+stats = t.dir / "own.safetensors"
+t.run("bn", "estimate", "-q", "-m", "untrained:resnet18", "--resize", 40, "--crop", 32, "-o", stats,
+      photos)
+header, numbers = read(stats)
+header["__metadata__"]["batchnorm"] += " \x1b[31m"
+words = json.dumps(header).encode()
+words += b" " * (-len(words) % 8)
+stats.write_bytes(struct.pack("<Q", len(words)) + words + bytes(numbers))
+t.run("extract", "-q", "-m", "untrained:resnet18", "--resize", 40, "--crop", 32, "--bn", stats,
+      "-o", t.dir / "cache", photos, expect=DATA)
+t.check(not (t.dir / "cache").exists(), "a cache was begun")
 t.end()

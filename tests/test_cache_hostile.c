@@ -260,8 +260,39 @@ static void test_index(void)
     free(dir);
 }
 
+/* A fingerprint is shown to people: nothing that a terminal obeys gets in, or out. */
+static void test_escapes(void)
+{
+    char *dir = test_dir(), path[4200];
+    struct firn_fingerprint fp = test_fingerprint();
+    struct firn_error err = {0};
+    struct firn_writer *w;
+    struct firn_cache *c;
+    size_t size;
+    fp.part[FIRN_PART_NUMERIC][0] = '\x1b';
+    CHECK_INT(firn_writer_open(&w, dir, &fp, DIM, FIRN_STORE_F32, &err), -FIRN_USAGE);
+    w = writer(dir, 0);
+    add_some(w, 0, 3, 1);
+    CHECK_INT(firn_writer_close(w, &err), 0);
+    snprintf(path, sizeof path, "%s/seg-00000001.firn", dir);
+    uint8_t *bytes = slurp(path, &size);
+    uint8_t *at = memmem(bytes, size, "bound=", 6);
+    CHECK(at != NULL);
+    *at = '\x1b';
+    seal_blocks(bytes, size);
+    spill(path, bytes, size);
+    free(bytes);
+    int status = firn_cache_open(&c, dir, &err);
+    CHECK(status == -FIRN_DATA, "(%d)", status);
+    if (status == 0)
+        firn_cache_close(c);
+    remove_dir(dir);
+    free(dir);
+}
+
 int main(void)
 {
+    test_escapes();
     test_many_roots();
     test_classes();
     test_index();

@@ -16,6 +16,15 @@ static void make_one_line(char *text)
             *p = '?';
 }
 
+bool firn_is_plain(const void *text, size_t n)
+{
+    const unsigned char *p = text;
+    for (size_t i = 0; i < n; i++)
+        if (p[i] < 0x20 || p[i] > 0x7E)
+            return false;
+    return true;
+}
+
 static bool goes_on(char byte) /* a character of UTF-8 */
 {
     return ((unsigned char)byte & 0xC0) == 0x80;

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "firn/error.h"
 
@@ -20,6 +21,9 @@ bool firn_is_shortage(int error);
 
 /** "path: " and what errno says. A shortage is FIRN_NOMEM, whatever `code` is. */
 int firn_fail_errno(struct firn_error *err, enum firn_code code, const char *path);
+
+/** Printable ASCII alone: what others wrote, and a terminal obeys nothing in it. */
+bool firn_is_plain(const void *text, size_t n);
 
 /** Out of memory while allocating `what`. */
 int firn_fail_nomem(struct firn_error *err, const char *what);

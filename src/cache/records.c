@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/records.h"
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "cache/shuffle.h"
 
@@ -11,12 +12,12 @@ static void put_text(struct firn_buffer *out, const char *text)
     firn_buffer_add(out, text, n);
 }
 
-/* Into room for `size` bytes with the terminator; no NUL inside. */
+/* Into room for `size` bytes with the terminator. */
 static void take_text(struct firn_cursor *c, char *text, size_t size)
 {
     size_t n = firn_take_int(c, 2);
     const uint8_t *p = firn_take(c, n);
-    if (!p || n >= size || memchr(p, 0, n)) {
+    if (!p || n >= size || !firn_is_plain(p, n)) {
         c->bad = true;
         n = 0;
     } else {
@@ -437,6 +438,7 @@ static void take_field(struct firn_cursor *c, char field[16])
     memset(field, 0, 16);
     if (p)
         memcpy(field, p, 15);
+    c->bad |= !firn_is_plain(field, strlen(field));
 }
 
 int firn_run_get(const uint8_t *bytes, size_t size, struct firn_run *run)

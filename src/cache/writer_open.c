@@ -302,6 +302,10 @@ int firn_writer_open_with(struct firn_writer **out, const char *dir,
     struct firn_head head = {.dim = (uint32_t)dim, .views = (uint32_t)views, .store = store,
                              .fp = *fp};
     *out = NULL;
+    for (int i = 0; i < FIRN_PARTS; i++)
+        if (!firn_is_plain(fp->part[i], strlen(fp->part[i])))
+            return firn_fail(err, FIRN_USAGE, "the %s part of a fingerprint is not plain text",
+                             firn_part_names[i]);
     if (dim < 1 || dim > FIRN_MAX_DIM || dim % views)
         return firn_fail(err, FIRN_USAGE, "%d features of %d values each cannot be stored of a "
                          "photograph: take fewer views", views, dim / views);

@@ -160,6 +160,7 @@ int firn_stats_read_shard(struct firn_stats **out, struct firn_weights *w, struc
 
 static int read_open(struct firn_stats **out, struct firn_weights *w, struct firn_error *err)
 {
+    static const char *const told[] = {"trunk", "preprocess", "batchnorm"}; /* in fingerprints */
     char hash[80];
     if (strcmp(firn_weights_meta(w, "kind"), FIRN_STATS_WHOLE) != 0)
         return refuse_kind(w, err);
@@ -169,6 +170,10 @@ static int read_open(struct firn_stats **out, struct firn_weights *w, struct fir
     struct firn_stats *s = *out;
     for (size_t i = 0; i < w->n_meta; i++)
         firn_stats_set(s, w->meta[i].key, "%s", w->meta[i].value);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (!firn_is_plain(firn_stats_get(s, told[i]), strlen(firn_stats_get(s, told[i]))))
+            return firn_fail(err, FIRN_DATA, "%s: its metadata %s is not plain text",
+                             w->file.path, told[i]);
     if (strcmp(word(firn_stats_get(s, "batchnorm"), "stats", hash, sizeof hash), s->hash) != 0)
         return firn_fail(err, FIRN_DATA, "%s: its numbers are not those that its metadata describe "
                          "(hash %.12s..., described %.12s...): estimate again", w->file.path,
