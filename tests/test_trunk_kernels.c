@@ -290,12 +290,16 @@ static void test_output(const struct firn_kernels *kernels, enum fill how, int n
     firn_free(residual);
 }
 
-/* Kernels are transformed in double: what is left is the last rounding. */
+/*
+ * Kernels are transformed in double: what is left is the last rounding. Those of F(4,3) are in
+ * float: on either axis a factor, its product and two sums are rounded.
+ */
 static void test_weights(const struct firn_kernels *kernels, enum fill how, int n, int m)
 {
     enum { DEPTH = 3 };
     struct firn_wino_matrix w;
     int r = n - m + 1;
+    double rounding = n == 6 && r == 3 ? 8 * (double)FLT_EPSILON / 2 : 1e-14;
     float *taps = filled(DEPTH * r * r * FIRN_PANEL, how);
     float *u = blank(64 * DEPTH * FIRN_PANEL);
     struct firn_wino_weights t = {.matrix = &w, .channels = DEPTH, .step = r * r * FIRN_PANEL};
@@ -315,7 +319,7 @@ static void test_weights(const struct firn_kernels *kernels, enum fill how, int 
             for (int p = 0; p < n * n; p++) {
                 double error = fabs(t.u[p][c * FIRN_PANEL + o] - want[p / n][p % n]);
                 bad += !(error <= FLT_EPSILON / 2 * fabs(want[p / n][p % n]) +
-                                      1e-14 * scale[p / n][p % n] + 0x1p-149);
+                                      rounding * scale[p / n][p % n] + 0x1p-146);
             }
         }
     CHECK(bad == 0, "(%s, F(%d,%d), %s: %zu)", firn_cpu_name(kernels->cpu), m, r, fill_name[how],

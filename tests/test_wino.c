@@ -143,6 +143,47 @@ static void check_weights(const struct firn_kernels *fast, const struct firn_ker
     CHECK(unequal == 0, "weights n %d r %d %s", n, r, firn_cpu_name(fast->cpu));
 }
 
+/*
+ * Products of four tiles with kernels as they are have the bits of those with their points. What
+ * the clipped tiles do not have is NaN on one side, and is not looked at.
+ */
+static void check_few(const struct firn_kernels *k)
+{
+    enum { CIN = 2 * FIRN_WINO_CHAIN, TILES = FIRN_WINO_FEW };
+    static float taps[CIN][9][FIRN_PANEL], v[36][TILES][CIN], m[36][TILES][FIRN_PANEL];
+    static float u[36][CIN][FIRN_PANEL] __attribute__((aligned(64))), sum[TILES][FIRN_PANEL];
+    static const bool clip_h[TILES] = {[2] = true, [3] = true};
+    static const bool clip_w[TILES] = {[0] = true, [3] = true};
+    struct firn_wino_matrix matrix;
+    firn_wino_matrix(&matrix, 4, 3);
+    struct firn_wino_weights t = {.matrix = &matrix, .channels = CIN, .step = 9 * FIRN_PANEL};
+    for (int i = 0; i < CIN * 9; i++)
+        for (int o = 0; o < FIRN_PANEL; o++)
+            taps[i / 9][i % 9][o] = uniform();
+    for (int i = 0; i < 9; i++)
+        t.tap[i] = taps[0][i];
+    for (int p = 0; p < 36; p++) {
+        t.u[p] = u[p][0];
+        for (int i = 0; i < TILES; i++)
+            for (int c = 0; c < CIN; c++)
+                v[p][i][c] = (p / 6 == 5 && clip_h[i]) || (p % 6 == 5 && clip_w[i]) ? NAN
+                                                                                     : uniform();
+    }
+    k->wino->weights(&t);
+    k->wino->few(&(struct firn_wino_few){
+        .matrix = &matrix, .taps = taps[0][0], .channels = CIN, .v = v[0][0], .v_row = CIN,
+        .v_plane = TILES * CIN, .m = m[0][0], .m_row = FIRN_PANEL, .m_plane = TILES * FIRN_PANEL,
+    });
+    for (int p = 0; p < 36; p++) {
+        k->gemm(&(struct firn_gemm){.m = TILES, .n = FIRN_PANEL, .k = CIN,
+                                    .chain = FIRN_WINO_CHAIN, .a = v[p][0], .lda = CIN,
+                                    .b = u[p][0], .c = sum[0], .ldc = FIRN_PANEL});
+        for (int i = 0; i < TILES; i++)
+            CHECK(isnan(v[p][i][0]) || !memcmp(sum[i], m[p][i], sizeof sum[i]),
+                  "few: point %d of tile %d", p, i);
+    }
+}
+
 /* A NaN and an infinity are still there behind the ReLU. */
 static void check_nan(const struct firn_kernels *k)
 {
@@ -173,6 +214,8 @@ static void check_kernels(const struct firn_kernels *fast, const struct firn_ker
     for (size_t i = 0; i < sizeof f / sizeof *f; i++)
         check_weights(fast, slow, f[i][0], f[i][0] - f[i][1] + 1);
     check_nan(fast);
+    if (fast->wino->few)
+        check_few(fast);
 }
 
 int main(void)

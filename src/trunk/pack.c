@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "trunk/state.h"
 
 #define MAX_THREADS 16
 
@@ -25,7 +26,10 @@ struct packing {
 static int pack_layer(struct packing *p, int i, float *weight, float *bias)
 {
     firn_conv_fold(&p->net->conv[i], weight, bias);
-    return firn_plan_conv(&p->op[i], &p->plan->conv[i], weight, bias, p->kernels, p->small);
+    unsigned long fpu = firn_fpu_flush(); /* as when a worker makes Winograd's points anew */
+    int status = firn_plan_conv(&p->op[i], &p->plan->conv[i], weight, bias, p->kernels, p->small);
+    firn_fpu_restore(fpu);
+    return status;
 }
 
 static void *pack_layers(void *arg)

@@ -15,7 +15,8 @@
  *              | V 0   | V 1   | V 2   | ..
  *
  * Where memory is short, the kernels are kept as they are, a quarter of U or less, and U is made
- * for some output channels at a time, for every block anew (wino_pack.c): the same numbers.
+ * for some output channels at a time, for every block anew (wino_pack.c): the same numbers. So it
+ * is where a batch of one would wait for U (x86/few_avx2.c).
  *
  * Clipped tiles. Without its last point (infinity) and last input, the transform of F(m, r) gives
  * m - 1 outputs from the same U. So an axis is cut into full and clipped tiles that cover the map
@@ -154,6 +155,21 @@ static void size_block(struct wino_op *w)
     }
 }
 
+/*
+ * Layers whose U would come from memory for the four tiles of a map alone (x86/few_avx2.c): 36
+ * floats for each of so many pairs of channels are 19 MB.
+ */
+#define FEW_FROM (128 << 10)
+
+static bool suits_few(const struct wino_op *w)
+{
+    const struct firn_conv_shape *s = &w->op.shape;
+    const struct firn_wino_axis *a = w->axis;
+    return w->kernels->wino->few && w->n_phase == 1 && a[0].m == 4 && a[0].r == 3 &&
+           a[0].full == 1 && a[0].clipped == 1 && a[1].full == 1 && a[1].clipped == 1 &&
+           s->cin % FIRN_WINO_CHAIN == 0 && s->cin * s->cout >= FEW_FROM;
+}
+
 static bool suited(const struct firn_conv_shape *s)
 {
     bool seven = s->kernel == 7 && s->stride == 2 && !s->careful;
@@ -178,6 +194,7 @@ static int create(struct firn_conv_op **out, const struct firn_conv_shape *shape
     w->kernels = kernels;
     w->n_phase = shape->stride;
     cut(w, split(shape, w->phase));
+    w->few = suits_few(w);
     firn_wino_matrix(&w->matrix, w->axis[0].m, w->axis[0].r);
     size_t zeros = (size_t)w->points * shape->stride * shape->cin;
     w->bias = firn_alloc(shape->cout, sizeof(float));

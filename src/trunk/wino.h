@@ -9,6 +9,9 @@
 #define FIRN_WINO_MAX 8   /* points of an axis */
 #define FIRN_WINO_POINTS (FIRN_WINO_MAX * FIRN_WINO_MAX)
 #define FIRN_WINO_LANES 8 /* channels are transformed in multiples of this many */
+#define FIRN_WINO_FEW 4   /* tiles of firn_wino_few */
+/* Multiply-adds of a chain: short, as the transform of the outputs enlarges what these err. */
+#define FIRN_WINO_CHAIN 64
 
 /**
  * The points of n = 4 .. 8, in order: 0 where `zero`, then +p and -p for each of `pairs`, then
@@ -66,8 +69,9 @@ struct firn_wino_output {
 
 /**
  * Kernels to points, u[point] = G g G', of 16 output and some input channels. In double without
- * fused multiply-adds, each sum in the order of the taps, then rounded: the same numbers everywhere
- * (but for the sign of a zero).
+ * fused multiply-adds, each sum in the order of the taps, then rounded; those of F(4,3) in float,
+ * as (G[.][0] g0 + G[.][2] g2) +- G[.][1] g1, every product and sum rounded, the vertical axis
+ * first. The same numbers everywhere (but for the sign of a zero).
  */
 struct firn_wino_weights {
     const struct firn_wino_matrix *matrix;
@@ -77,11 +81,28 @@ struct firn_wino_weights {
     float *u[FIRN_WINO_POINTS];         /**< [channels][16], 64-byte aligned; NULL: not wanted */
 };
 
+/**
+ * The products of F(4,3) for four tiles, 2x2 of which the last of each axis are clipped, in the
+ * order drawn in wino.c: m[point][tile][16] = v[point][tile][channels] U, with U made on the way.
+ * The bits are those of `weights` and of gemm.
+ */
+struct firn_wino_few {
+    const struct firn_wino_matrix *matrix;
+    const float *taps;      /**< [channels][9][16] */
+    int channels;           /**< a multiple of FIRN_WINO_CHAIN */
+    const float *v;         /**< of point 0; as in firn_wino_input */
+    ptrdiff_t v_row, v_plane, m_row, m_plane;
+    float *m;               /**< tiles without a point have a row there, of no account */
+};
+
 struct firn_wino_kernels {
     void (*input)(const struct firn_wino_input *t);
     void (*output)(const struct firn_wino_output *t);
     void (*weights)(const struct firn_wino_weights *t);
+    void (*few)(const struct firn_wino_few *t); /**< NULL: it would not pay */
 };
+
+void firn_wino_few_avx2(const struct firn_wino_few *t);
 
 /** How an axis is cut: `full` tiles of m outputs, then `clipped` ones of m - 1. */
 struct firn_wino_axis {

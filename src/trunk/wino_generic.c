@@ -66,7 +66,33 @@ static void output(const struct firn_wino_output *t)
     }
 }
 
-static void weights(const struct firn_wino_weights *t)
+/* Point i of the three taps of an axis, in float. */
+static float four_point(const struct firn_wino_matrix *w, int i, float a, float b, float c)
+{
+    if (i == 5)
+        return c;
+    float even = a * (float)w->g[i][0], odd = b * (float)w->g[i][1];
+    return i == 0 ? even : even + c * (float)w->g[i][2] + odd;
+}
+
+static void weights_of_four(const struct firn_wino_weights *t)
+{
+    const struct firn_wino_matrix *w = t->matrix;
+    for (int c = 0; c < t->channels; c++)
+        for (int o = 0; o < FIRN_PANEL; o++) {
+            float g[9], half[3];
+            for (int k = 0; k < 9; k++)
+                g[k] = t->tap[k] ? t->tap[k][c * t->step + o] : 0;
+            for (int p = 0; p < 36; p++) {
+                for (int x = 0; x < 3; x++)
+                    half[x] = four_point(w, p / 6, g[x], g[3 + x], g[6 + x]);
+                if (t->u[p])
+                    t->u[p][c * FIRN_PANEL + o] = four_point(w, p % 6, half[0], half[1], half[2]);
+            }
+        }
+}
+
+static void weights_of_any(const struct firn_wino_weights *t)
 {
     const struct firn_wino_matrix *w = t->matrix;
     double half[FIRN_WINO_MAX];
@@ -88,6 +114,14 @@ static void weights(const struct firn_wino_weights *t)
                         t->u[i * w->n + j][c * FIRN_PANEL + o] = (float)sum;
                 }
             }
+}
+
+static void weights(const struct firn_wino_weights *t)
+{
+    if (t->matrix->n == 6 && t->matrix->r == 3)
+        weights_of_four(t);
+    else
+        weights_of_any(t);
 }
 
 static const struct firn_wino_kernels generic = {

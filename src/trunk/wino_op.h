@@ -37,8 +37,9 @@ struct wino_op {
     int columns;                       /* output channels of a pass over a block, at most */
     struct firn_wino_matrix matrix;
     float *panels[MAX_POINTS];         /* of each point: [cout / 16][depth][16] */
-    float *weights;                    /* of all panels; NULL where `taps` are kept instead */
+    float *weights;                    /* of all panels; NULL where only `taps` are kept */
     float *taps;                       /* [cout / 16][cin][kernel][kernel][16], or NULL */
+    bool few;                          /* a map alone is multiplied with `taps` */
     float *bias, *zeros;
 };
 
@@ -88,8 +89,8 @@ static inline void depth_of_point(const struct wino_op *w, bool last_i, bool las
 }
 
 /*
- * Takes over OIHW weights: transformed into panels, or as they are when `compact`. Sets columns;
- * needs shape, kernels, points, phases and matrix. 0 or -FIRN_NOMEM.
+ * Takes over OIHW weights: transformed into panels unless `compact`, as they are if that or `few`.
+ * Sets columns; needs shape, kernels, points, phases and matrix. 0 or -FIRN_NOMEM.
  */
 int firn_wino_pack(struct wino_op *w, const float *weight, bool compact);
 

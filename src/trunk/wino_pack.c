@@ -82,11 +82,10 @@ static void lay_side_by_side(const float *weight, size_t row, float *taps)
             taps[i * FIRN_PANEL + o] = weight[o * row + i];
 }
 
-static int pack_compact(struct wino_op *w, const float *weight)
+static int pack_taps(struct wino_op *w, const float *weight)
 {
     size_t step = taps_of_panel(w);
     int cout = w->op.shape.cout;
-    w->columns = cout < COMPACT_COLUMNS ? cout : COMPACT_COLUMNS;
     w->taps = firn_alloc_raw(step * (cout / FIRN_PANEL), sizeof(float));
     for (int i = 0; w->taps && i < cout / FIRN_PANEL; i++)
         lay_side_by_side(weight + i * step, step / FIRN_PANEL, w->taps + i * step);
@@ -98,7 +97,6 @@ static int pack_all(struct wino_op *w, const float *weight)
     size_t step = taps_of_panel(w);
     int cout = w->op.shape.cout;
     float *taps = firn_alloc_raw(step, sizeof(float)), *panel[MAX_POINTS];
-    w->columns = cout;
     w->weights = firn_alloc_raw(all_planes(w, cout), sizeof(float));
     for (int i = 0; taps && w->weights && i < cout / FIRN_PANEL; i++) {
         float *base = w->weights;
@@ -116,19 +114,23 @@ static int pack_all(struct wino_op *w, const float *weight)
 
 int firn_wino_pack(struct wino_op *w, const float *weight, bool compact)
 {
-    return compact ? pack_compact(w, weight) : pack_all(w, weight);
+    int cout = w->op.shape.cout;
+    w->columns = compact && cout > COMPACT_COLUMNS ? COMPACT_COLUMNS : cout;
+    int status = compact || w->few ? pack_taps(w, weight) : 0;
+    return status || compact ? status : pack_all(w, weight);
 }
 
 size_t firn_wino_packed_bytes(const struct wino_op *w)
 {
     int cout = w->op.shape.cout;
-    return sizeof(float) * (w->taps ? taps_of_panel(w) * (cout / FIRN_PANEL) : all_planes(w, cout));
+    return sizeof(float) * ((w->taps ? taps_of_panel(w) * (cout / FIRN_PANEL) : 0) +
+                            (w->weights ? all_planes(w, cout) : 0));
 }
 
 /* Planes a line more than they need apart: all at a multiple of 4096 would share a set of L1. */
 size_t firn_wino_panel_floats(const struct wino_op *w)
 {
-    return w->taps ? all_planes(w, w->columns) + w->points * w->points * FIRN_PANEL : 0;
+    return !w->weights ? all_planes(w, w->columns) + w->points * w->points * FIRN_PANEL : 0;
 }
 
 void firn_wino_make_panels(const struct wino_op *w, int column, int columns, float *scratch,

@@ -5,9 +5,6 @@
 #include "base/thread.h"
 #include "trunk/wino_op.h"
 
-/* Multiply-adds of a chain: short, as the transform of the outputs enlarges what these err. */
-#define CHAIN 64
-
 /* Tiles that are worked on together: all columns of some rows of some images. */
 struct block {
     int image, images;
@@ -39,12 +36,24 @@ static void products(const struct wino_op *w, const int count[4], const struct p
         depth_of_point(w, last_i, last_j, &channel, &depth);
         if (rows)
             w->kernels->gemm(&(struct firn_gemm){
-                .m = rows, .n = pass->columns, .k = depth, .chain = CHAIN,
+                .m = rows, .n = pass->columns, .k = depth, .chain = FIRN_WINO_CHAIN,
                 .a = v + p * w->v_plane + first * w->v_row + channel, .lda = w->v_row,
                 .b = pass->panel[p], .next_a = v + (p + 1) * w->v_plane,
                 .c = pass->m + p * w->m_plane + first * w->m_row, .ldc = w->m_row,
             });
     }
+}
+
+/* The same of a map alone, with kernels as they are. */
+static void products_of_few(const struct wino_op *w, const struct pass *pass)
+{
+    ptrdiff_t taps = (ptrdiff_t)w->op.shape.cin * w->matrix.r * w->matrix.r;
+    for (int i = 0; i < pass->columns; i += FIRN_PANEL)
+        w->kernels->wino->few(&(struct firn_wino_few){
+            .matrix = &w->matrix, .taps = w->taps + (pass->column + i) * taps,
+            .channels = w->op.shape.cin, .v = pass->v, .v_row = w->v_row, .v_plane = w->v_plane,
+            .m = pass->m + i, .m_row = w->m_row, .m_plane = w->m_plane,
+        });
 }
 
 /* Where the rows and columns of an input tile lie on the map. */
@@ -222,7 +231,10 @@ static void run_block(const struct wino_op *w, const struct block *b,
     int points = w->points * w->points, cout = w->op.shape.cout, count[4];
     float *m = call->scratch, *v = m + w->lead, *rest = v + points * w->v_plane;
     float *made[MAX_POINTS];
+    bool few = w->few && b->images == 1;
     struct pass pass = {.panel = w->weights ? w->panels : made, .v = v, .m = m};
+    if (few && w->columns == cout) /* each panel wants all of V: behind it, in the same planes */
+        pass.m = v + FIRN_WINO_FEW * w->v_row;
     int64_t start = call->parts ? firn_thread_cpu_ns() : 0;
     for (int k = 0; k < 4; k++) {
         int columns = groups[k].clip_w ? w->axis[1].clipped : w->axis[1].full;
@@ -234,9 +246,12 @@ static void run_block(const struct wino_op *w, const struct block *b,
     for (; pass.column < cout; pass.column += pass.columns) {
         int left = cout - pass.column;
         pass.columns = left < w->columns ? left : w->columns;
-        if (!w->weights)
+        if (!w->weights && !few)
             firn_wino_make_panels(w, pass.column, pass.columns, rest, made);
-        products(w, count, &pass);
+        if (few)
+            products_of_few(w, &pass);
+        else
+            products(w, count, &pass);
         if (call->parts)
             add_since(&start, &call->parts->products);
         output_block(w, b, count, &pass, call);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The transform of Winograd's kernels for any vector width: a template like wino_vector.h, which
- * needs LANES only. All 16 output channels of a point are written at once, a line of the cache.
+ * The transform of Winograd's kernels for any vector width: a template like wino_vector.h. All 16
+ * output channels of a point are written at once, a line of the cache.
  */
 #include <string.h>
 
-#include "trunk/kernels.h"
-#include "trunk/wino.h"
+#include "trunk/wino_four_vector.h"
 
 #define HALF_LANES (LANES / 2) /* doubles of a register */
 #define REGISTERS (FIRN_PANEL / HALF_LANES)
@@ -66,9 +65,30 @@ static inline __attribute__((always_inline)) void weights_of(const struct firn_w
     }
 }
 
+static void weights_of_four(const struct firn_wino_weights *t)
+{
+    const struct four f = four_of(t->matrix);
+    float tap[9][FIRN_PANEL] = {{0}}, u[36][FIRN_PANEL];
+    for (int c = 0; c < t->channels; c++) {
+        for (int k = 0; k < 9; k++)
+            if (t->tap[k])
+                memcpy(tap[k], t->tap[k] + c * t->step, sizeof tap[k]);
+        for (int x = 0; x < FIRN_PANEL; x += LANES) {
+            four_ends(&f, tap[0] + x, u[0] + x, u[30] + x, FIRN_PANEL);
+            four_middle(&f, 0, tap[0] + x, u[6] + x, u[12] + x, FIRN_PANEL);
+            four_middle(&f, 1, tap[0] + x, u[18] + x, u[24] + x, FIRN_PANEL);
+        }
+        for (int p = 0; p < 36; p++)
+            if (t->u[p])
+                memcpy(t->u[p] + c * FIRN_PANEL, u[p], sizeof u[p]);
+    }
+}
+
 static void weights(const struct firn_wino_weights *t)
 {
-    if (t->matrix->r == 2)
+    if (t->matrix->n == 6 && t->matrix->r == 3)
+        weights_of_four(t);
+    else if (t->matrix->r == 2)
         weights_of(t, 2);
     else if (t->matrix->r == 3)
         weights_of(t, 3);
