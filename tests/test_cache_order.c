@@ -252,6 +252,8 @@ static void test_options(void)
     CHECK_STR(text, "--bn STATS");
     strcpy(a.part[FIRN_PART_BATCHNORM], "mode=batch batch=4 seed=9 set=2"); /* photographs */
     CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 0);
+    strcpy(a.part[FIRN_PART_PREPROCESS], "resize=256 crop=224"); /* before there were views */
+    CHECK_INT(firn_fingerprint_options(&a, &b, text, sizeof text), 0);
     strcpy(a.part[FIRN_PART_NUMERIC], "trunk=wino-3 store=f16");
     CHECK_INT(firn_fingerprint_options(&a, &b, text, 16), 1);
     CHECK_STR(text, "another versio"); /* what fits */

@@ -221,7 +221,7 @@ int firn_fingerprint_options(const struct firn_fingerprint *want,
         text[0] = '\0';
     int n = model_option(&t, want, other) + statistics_option(&t, want, other);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (differs(want, other, plain[i].part, plain[i].key, value)) {
+        if (differs(want, other, plain[i].part, plain[i].key, value) && value[0]) {
             say(&t, " --%s %.*s", plain[i].key, (int)strcspn(value, "/"), value);
             n++;
         }
