@@ -43,7 +43,7 @@ static int make_dir(struct firn_writer *w, const char *dir, struct firn_error *e
 {
     if (w->disk->mkdir(w->disk->user, dir) != 0) {
         if (errno != EEXIST)
-            return firn_fail(err, FIRN_CANTCREATE, "%s: %s", dir, strerror(errno));
+            return firn_fail_errno(err, FIRN_CANTCREATE, dir);
         struct firn_error why = {0};
         if (may_become_cache(dir, &why))
             return 0;
@@ -60,7 +60,7 @@ static int make_dir(struct firn_writer *w, const char *dir, struct firn_error *e
         slash[slash == parent] = 0;
     int result = w->disk->sync_dir(w->disk->user, slash ? parent : ".");
     if (result != 0)
-        result = firn_fail(err, FIRN_IO, "%s: %s", slash ? parent : ".", strerror(errno));
+        result = firn_fail_errno(err, FIRN_IO, slash ? parent : ".");
     free(parent);
     return result;
 }

@@ -56,7 +56,8 @@ int firn_dirs_create(struct firn_dirs **out, size_t limit, struct firn_error *er
         int error = errno;
         free(t);
         return firn_fail(err, FIRN_NOMEM, "inotify: %s%s", strerror(error), error == EMFILE ?
-                         "; raise fs.inotify.max_user_instances (sysctl)" : "");
+                         "; raise the limit (ulimit -n), or fs.inotify.max_user_instances "
+                         "(sysctl)" : "");
     }
     pthread_mutex_init(&t->mutex, NULL);
     t->limit = limit ? limit : half_of_system_limit();
