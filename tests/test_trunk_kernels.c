@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "trunk/state.h"
+#include "trunk/strassen.h"
 #include "trunk/wino.h"
 
 #define UNTOUCHED -12345.0f
@@ -43,8 +44,10 @@ static double product(const struct firn_gemm *g, const float *b, const float *re
         sum += term;
         *scale += fabs(term);
     }
-    const double more[2] = {g->bias ? g->bias[j] : 0, residual ? residual[i * g->ldc + j] : 0};
-    for (int k = 0; k < 2; k++) {
+    const double more[4] = {g->add[0] ? g->add[0][i * g->ld_add + j] : 0,
+                            g->add[1] ? g->add[1][i * g->ld_add + j] : 0,
+                            g->bias ? g->bias[j] : 0, residual ? residual[i * g->ldc + j] : 0};
+    for (int k = 0; k < 4; k++) {
         sum += more[k];
         *scale += fabs(more[k]);
     }
@@ -79,19 +82,34 @@ static void blis_product(const struct firn_gemm *g)
     }
 }
 
+/* What the product writes beside C is the same without the second term and what follows it. */
+static void check_sum(const struct firn_kernels *kernels, struct firn_gemm g, const float *b,
+                      enum fill how)
+{
+    g.c = g.sum;
+    g.ldc = g.ld_add;
+    g.add[1] = g.bias = NULL;
+    g.relu = false;
+    check_product(kernels, &g, b, NULL, "sum of gemm", how);
+}
+
 static void test_gemm(const struct firn_kernels *kernels, enum fill how, bool blis)
 {
     int m = 1 + below(20), n = FIRN_PANEL * (1 + below(4)), way = blis ? 0 : below(8);
     int k = 1 + below(below(2) ? 600 : 300);
-    ptrdiff_t lda = k + 4 * below(3), ldc = n + 16 * below(2);
+    ptrdiff_t lda = k + 4 * below(3), ldc = n + 16 * below(2), ld_add = n + 16 * below(2);
+    int adds = blis ? 0 : below(4);
     float *a = filled(m * lda, how), *b = filled((size_t)k * n, how == MIXED ? MIXED : NORMAL);
     float *panels = firn_alloc((size_t)k * n, sizeof *panels), *bias = filled(n, how);
     float *residual = filled(m * ldc, how), *c = blank(m * ldc);
+    float *terms = filled(2 * m * ld_add, how), *sum = blank(m * ld_add);
     firn_gemm_pack(b, n, k, n, panels);
     struct firn_gemm g = {
         .m = m, .n = n, .k = k, .chain = 64 << below(3), .a = a, .lda = lda, .b = panels,
         .c = c, .ldc = ldc,
-        .bias = way & 1 ? bias : NULL, .residual = way & 2 ? residual : NULL, .relu = way & 4};
+        .bias = way & 1 ? bias : NULL, .residual = way & 2 ? residual : NULL, .relu = way & 4,
+        .add = {adds > 0 ? terms : NULL, adds > 1 ? terms + m * ld_add : NULL},
+        .sum = adds > 2 ? sum : NULL, .ld_add = ld_add, .next_c = below(2) * FIRN_PANEL};
     if (g.residual && below(2)) { /* in place */
         for (int i = 0; i < m; i++)
             memcpy(c + i * ldc, residual + i * ldc, n * sizeof *c);
@@ -101,12 +119,46 @@ static void test_gemm(const struct firn_kernels *kernels, enum fill how, bool bl
     (blis ? blis_product : kernels->gemm)(&g);
     firn_fpu_restore(fpu);
     check_product(kernels, &g, b, way & 2 ? residual : NULL, blis ? "BLIS" : "gemm", how);
+    if (g.sum)
+        check_sum(kernels, g, b, how);
     firn_free(a);
     firn_free(b);
     firn_free(panels);
     firn_free(bias);
     firn_free(residual);
     firn_free(c);
+    firn_free(terms);
+    firn_free(sum);
+}
+
+/* The sums of halves: the same bits everywhere. */
+static void test_strassen(const struct firn_kernels *kernels, enum fill how)
+{
+    int half = FIRN_STRASSEN_LANES * (1 + below(9));
+    float *in = filled(4 * half, how), *out = blank(4 * half + 1);
+    struct firn_kernels generic;
+    float want[4][FIRN_STRASSEN_LANES * 9];
+    struct firn_strassen t = {.pixel = {in, in + 2 * half}, .half = half};
+    firn_kernels_choose(&generic, FIRN_CPU_GENERIC);
+    for (int i = 0; i < 4; i++)
+        t.sum[i] = want[i];
+    generic.strassen(&t);
+    for (int i = 0; i < 4; i++)
+        t.sum[i] = out + i * half;
+    kernels->strassen(&t);
+    for (int i = 0; i < 4; i++)
+        CHECK(!memcmp(out + i * half, want[i], half * sizeof *out), "(%s, S%d, %d channels, %s)",
+              firn_cpu_name(kernels->cpu), i + 1, half, fill_name[how]);
+    for (int c = 0; c < half; c++) {
+        double s2 = (double)in[2 * half + c] + in[3 * half + c] - in[c];
+        double scale = fabs(in[c]) + fabs(in[half + c]) + fabs(in[2 * half + c]) +
+                       fabs(in[3 * half + c]);
+        CHECK(fabs(want[1][c] - s2) <= sum_error(4, scale));
+        CHECK(fabs(want[3][c] - (in[half + c] - s2)) <= sum_error(4, scale));
+    }
+    CHECK(out[4 * half] == UNTOUCHED);
+    firn_free(in);
+    firn_free(out);
 }
 
 /* ---- passes over a map ---- */
@@ -352,6 +404,7 @@ int main(int argc, char **argv)
         firn_kernels_choose(&kernels, (enum firn_cpu)cpu);
         for (int k = 0; k < rounds * FILLS; k++) {
             enum fill how = (enum fill)(k % FILLS);
+            test_strassen(&kernels, how);
             test_gemm(&kernels, how, firn_blis_has_panel() && k / FILLS % 4 == 0);
             test_max_pool(&kernels, how);
             test_average(&kernels, how);

@@ -110,6 +110,9 @@ firn_conv_create_fn firn_conv_create_direct;
 /** Matrix product with the gathered input (none gathered for 1x1 stride 1); groups == 1. */
 firn_conv_create_fn firn_conv_create_gemm;
 
+/** 1x1 with many channels, two pixels at once: seven products for eight; groups == 1. */
+firn_conv_create_fn firn_conv_create_strassen;
+
 /** 3x3 (or 1x1) with few channels a group: ResNeXt. */
 firn_conv_create_fn firn_conv_create_grouped;
 

@@ -16,6 +16,12 @@ static void finish_row(const struct firn_gemm *g, const float *sum, int i, int j
     float *c = g->c + i * g->ldc + j;
     for (int x = 0; x < FIRN_PANEL; x++) {
         float v = sum[x];
+        if (g->add[0])
+            v += g->add[0][i * g->ld_add + j + x];
+        if (g->sum)
+            g->sum[i * g->ld_add + j + x] = v;
+        if (g->add[1])
+            v += g->add[1][i * g->ld_add + j + x];
         if (g->bias)
             v += g->bias[j + x];
         if (g->residual)

@@ -12,8 +12,15 @@
 FORCE_INLINE void finish(const struct firn_gemm *g, int i, int j, vec sum[WIDE])
 {
     float *c = g->c + i * g->ldc + j;
+    ptrdiff_t at = i * g->ld_add + j;
     for (int x = 0; x < WIDE; x++) {
         vec v = sum[x];
+        if (g->add[0])
+            v = v + LOAD(g->add[0] + at + x * LANES);
+        if (g->sum)
+            STORE(g->sum + at + x * LANES, v);
+        if (g->add[1])
+            v = v + LOAD(g->add[1] + at + x * LANES);
         if (g->bias)
             v = v + LOAD(g->bias + j + x * LANES);
         if (g->residual)

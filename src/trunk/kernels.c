@@ -11,17 +11,20 @@ void firn_kernels_choose(struct firn_kernels *kernels, enum firn_cpu cpu)
     firn_map_kernels_generic(kernels);
     firn_grouped_kernels_generic(kernels);
     firn_wino_kernels_generic(kernels);
+    firn_strassen_kernels_generic(kernels);
     firn_peak_kernels_generic(kernels);
 #ifdef __x86_64__
     if (cpu >= FIRN_CPU_SSE4) {
         firn_map_kernels_sse4(kernels);
         firn_grouped_kernels_sse4(kernels);
+        firn_strassen_kernels_sse4(kernels);
         firn_gemm_kernels_sse4(kernels);
         firn_wino_kernels_sse4(kernels);
     }
     if (cpu >= FIRN_CPU_AVX2) {
         firn_map_kernels_avx2(kernels);
         firn_grouped_kernels_avx2(kernels);
+        firn_strassen_kernels_avx2(kernels);
         firn_gemm_kernels_avx2(kernels);
         firn_wino_kernels_avx2(kernels);
         firn_peak_kernels_avx2(kernels);
@@ -31,6 +34,7 @@ void firn_kernels_choose(struct firn_kernels *kernels, enum firn_cpu cpu)
     if (cpu >= FIRN_CPU_NEON) {
         firn_map_kernels_neon(kernels);
         firn_grouped_kernels_neon(kernels);
+        firn_strassen_kernels_neon(kernels);
         firn_gemm_kernels_neon(kernels);
         firn_wino_kernels_neon(kernels);
         firn_peak_kernels_neon(kernels);

@@ -22,11 +22,11 @@
 #define FIRN_UNFUSED 4
 
 /**
- * C[m][n] = A[m][k] * B, then + bias[n], + residual[m][n], ReLU, each where wanted. B is packed in
- * panels: [n / 16][k][16] (see firn_gemm_pack()), n a multiple of 16. Every element of C is a sum,
- * in rising order of k, of chains of multiply-adds that each start at zero: the bits do not depend
- * on m, and the rounding error grows with the length of the chains and their number apart. One
- * chain of 512 errs 2.5 times as much as eight of 64.
+ * C[m][n] = A[m][k] * B, then + add[0], + add[1], + bias[n], + residual[m][n], ReLU, each where
+ * wanted. B is packed in panels: [n / 16][k][16] (see firn_gemm_pack()), n a multiple of 16. Every
+ * element of A * B is a sum, in rising order of k, of chains of multiply-adds that each start at
+ * zero: the bits do not depend on m, and the rounding error grows with the length of the chains and
+ * their number apart. One chain of 512 errs 2.5 times as much as eight of 64.
  * ReLU everywhere is `v < 0 ? 0 : v`: a NaN goes through, to be found in the feature.
  */
 struct firn_gemm {
@@ -40,7 +40,11 @@ struct firn_gemm {
     const float *bias;     /**< [n] or NULL */
     const float *residual; /**< as C, may equal c; or NULL */
     bool relu;
+    const float *add[2]; /**< [m][n] or NULL; none overlaps c */
+    float *sum;          /**< takes A * B + add[0]; or NULL */
+    ptrdiff_t ld_add;    /**< floats from row to row of add and sum */
     const float *next_a; /**< A of the product to come, worth a prefetch; or NULL */
+    ptrdiff_t next_c;    /**< floats from C to that of one to come; 0: not worth it */
 };
 
 /** The arguments of the convolution kernel for narrow groups; see grouped.c. */
@@ -48,6 +52,9 @@ struct firn_grouped;
 
 /** The inner loops of Winograd's transforms; see wino.h. */
 struct firn_wino_kernels;
+
+/** Two pixels to the operands of Strassen's products; see strassen.h. */
+struct firn_strassen;
 
 struct firn_kernels {
     enum firn_cpu cpu; /**< the level this table was filled for */
@@ -74,6 +81,8 @@ struct firn_kernels {
 
     void (*grouped)(const struct firn_grouped *g);
 
+    void (*strassen)(const struct firn_strassen *t);
+
     const struct firn_wino_kernels *wino;
 
     /** `rounds` of multiply-adds on registers alone; returns the floating-point operations done. */
@@ -95,20 +104,24 @@ void firn_gemm_kernels_generic(struct firn_kernels *kernels);
 void firn_wino_kernels_generic(struct firn_kernels *kernels);
 void firn_map_kernels_generic(struct firn_kernels *kernels);
 void firn_grouped_kernels_generic(struct firn_kernels *kernels);
+void firn_strassen_kernels_generic(struct firn_kernels *kernels);
 void firn_peak_kernels_generic(struct firn_kernels *kernels);
 void firn_gemm_kernels_sse4(struct firn_kernels *kernels);
 void firn_wino_kernels_sse4(struct firn_kernels *kernels);
 void firn_map_kernels_sse4(struct firn_kernels *kernels);
 void firn_grouped_kernels_sse4(struct firn_kernels *kernels);
+void firn_strassen_kernels_sse4(struct firn_kernels *kernels);
 void firn_gemm_kernels_avx2(struct firn_kernels *kernels);
 void firn_wino_kernels_avx2(struct firn_kernels *kernels);
 void firn_map_kernels_avx2(struct firn_kernels *kernels);
 void firn_grouped_kernels_avx2(struct firn_kernels *kernels);
+void firn_strassen_kernels_avx2(struct firn_kernels *kernels);
 void firn_peak_kernels_avx2(struct firn_kernels *kernels);
 void firn_gemm_kernels_neon(struct firn_kernels *kernels);
 void firn_wino_kernels_neon(struct firn_kernels *kernels);
 void firn_map_kernels_neon(struct firn_kernels *kernels);
 void firn_grouped_kernels_neon(struct firn_kernels *kernels);
+void firn_strassen_kernels_neon(struct firn_kernels *kernels);
 void firn_peak_kernels_neon(struct firn_kernels *kernels);
 
 #endif

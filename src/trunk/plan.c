@@ -115,12 +115,25 @@ int firn_plan_build(struct firn_plan *plan, const struct firn_net *net, int crop
     return 0;
 }
 
+/*
+ * Below so many channels the sums cost what the product saves. Careful networks do without: their
+ * errors are near the bound as it is.
+ */
+static int strassen(struct firn_conv_op **out, const struct firn_conv_shape *shape,
+                    const float *weight, const float *bias, const struct firn_kernels *kernels)
+{
+    *out = NULL;
+    if (shape->careful || shape->cin < 128 || shape->cout < 128)
+        return FIRN_CONV_UNSUITED;
+    return firn_conv_create_strassen(out, shape, weight, bias, kernels);
+}
+
 int firn_plan_conv(struct firn_conv_op **out, const struct firn_conv_shape *shape,
                    const float *weight, const float *bias, const struct firn_kernels *kernels,
                    bool small)
 {
     static firn_conv_create_fn *const algorithms[] = {
-        firn_conv_create_wino_compact, firn_conv_create_wino, firn_conv_create_gemm,
+        firn_conv_create_wino_compact, firn_conv_create_wino, strassen, firn_conv_create_gemm,
         firn_conv_create_grouped, firn_conv_create_direct,
     };
     bool compact = small && firn_conv_weights(shape) >= COMPACT_FROM;

@@ -27,6 +27,9 @@ struct pass {
     bool finish;        /* the sums are complete, and bias, residual or ReLU are wanted */
     bool relu;
     bool has_residual;
+    const char *add[2]; /* with the last pass; or NULL */
+    char *sum;
+    ptrdiff_t ld_add, next_c; /* bytes */
     ptrdiff_t residual; /* bytes from C to the residual */
     ptrdiff_t ahead;    /* bytes from a row of A to the lines of the next A to prefetch now */
     int lines;          /* of them */
@@ -101,6 +104,7 @@ FORCE_INLINE void finish(__m256 sum[ROWS][2], const struct pass *p, const char *
 struct place {
     const char *a, *next; /* rows of A; the share of the next panel to prefetch */
     char *c;
+    ptrdiff_t sums; /* bytes from add[] and sum */
 };
 
 FORCE_INLINE void store(const __m256 sum[ROWS][2], char *to, ptrdiff_t stride, int rows)
@@ -117,6 +121,17 @@ FORCE_INLINE void clear(__m256 sum[ROWS][2], int rows)
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++)
         sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+}
+
+/* The sums of other products. */
+FORCE_INLINE void add_others(__m256 sum[ROWS][2], const struct pass *p, ptrdiff_t at, int rows)
+{
+    if (p->add[0])
+        add(sum, p->add[0] + at, p->ld_add, rows);
+    if (p->sum)
+        store(sum, p->sum + at, p->ld_add, rows);
+    if (p->add[1])
+        add(sum, p->add[1] + at, p->ld_add, rows);
 }
 
 /* Rows of A that a later pass reads. */
@@ -138,6 +153,15 @@ FORCE_INLINE void prefetch_output(const char *c, const struct pass *p, ptrdiff_t
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++)
             _mm_prefetch(c + p->residual + i * ldc, _MM_HINT_T0);
+    if (!p->next_c)
+        return;
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+        _mm_prefetch(c + p->next_c + i * ldc, _MM_HINT_T1);
+    if (p->residual)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++)
+            _mm_prefetch(c + p->residual + p->next_c + i * ldc, _MM_HINT_T1);
 }
 
 /* UNROLLED steps of k, with `ahead` lines to prefetch between them; returns where these end. */
@@ -210,6 +234,7 @@ FORCE_INLINE void block(const struct place *at, const float *b, const float *bia
         }
     } while (left);
     __asm__("" : "+r"(c), "+r"(ldc)); /* nor the addresses of C across the loop */
+    add_others(sum, p, at->sums, rows);
     if (p->finish)
         finish(sum, p, c, bias, rows);
     store(sum, c, ldc, rows);
@@ -227,6 +252,7 @@ typedef void blocks_fn(struct place *at, int count, ptrdiff_t share, const float
             block(at, b, bias, p, rows, ahead);                                                    \
             at->a += (rows) * p->lda;                                                              \
             at->c += (rows) * p->ldc;                                                              \
+            at->sums += (rows) * p->ld_add;                                                        \
             at->next += share;                                                                     \
         }                                                                                          \
     }
@@ -280,7 +306,8 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
     struct pass p = {.chain = g->chain,
                      .lda = g->lda * (ptrdiff_t)sizeof(float),
                      .ldc = g->ldc * (ptrdiff_t)sizeof(float),
-                     .relu = g->relu,
+                     .ld_add = g->ld_add * (ptrdiff_t)sizeof(float),
+                     .relu = g->relu, .next_c = g->next_c * (ptrdiff_t)sizeof(float),
                      .has_residual = g->residual != NULL,
                      .blocks = (m + ROWS - 1) / ROWS};
     p.rows = m / p.blocks;
@@ -295,11 +322,17 @@ static void chunk(const struct firn_gemm *g, int first, int m, const float *next
         p.depth = g->k - k < depth ? g->k - k : depth;
         p.more = k > 0;
         p.finish = k + p.depth == g->k && (g->bias || g->residual || g->relu);
+        if (k + p.depth == g->k) {
+            p.add[0] = (const char *)g->add[0];
+            p.add[1] = (const char *)g->add[1];
+            p.sum = (char *)g->sum;
+        }
         p.share = (ptrdiff_t)p.depth * LINE / p.blocks;
         for (int j = 0; j < g->n; j += FIRN_PANEL, done += share * LINE) {
             struct place at = {.a = (const char *)(g->a + first * g->lda + k),
                                .next = (const char *)next_panel(g, j, k, p.depth),
-                               .c = (char *)(g->c + first * g->ldc + j)};
+                               .c = (char *)(g->c + first * g->ldc + j),
+                               .sums = first * p.ld_add + j * (ptrdiff_t)sizeof(float)};
             p.lines = done < row ? share : 0;
             p.ahead = (const char *)next + done - at.a;
             panel(at, g->b + (ptrdiff_t)j * g->k + (ptrdiff_t)k * FIRN_PANEL,
@@ -361,7 +394,7 @@ static void short_gemm(const struct firn_gemm *g)
 
 static void gemm(const struct firn_gemm *g)
 {
-    if (g->k == SHORT && !g->bias && !g->residual && !g->relu) {
+    if (g->k == SHORT && !g->bias && !g->residual && !g->relu && !g->add[0] && !g->sum) {
         short_gemm(g);
         return;
     }
