@@ -60,32 +60,49 @@ static uint64_t bits_at(const uint8_t *bytes, size_t bit)
     return v << bit % 8 >> 8;
 }
 
-/* Where they are is told by how long they are and by what lies there. */
+/* Where it is is told by how long its blocks are and by what lies there. */
+static void check_mcu(const struct firn_skimmed *found, int mcu, const uint8_t *bytes,
+                      const size_t *begin)
+{
+    const uint32_t *const blocks = found->blocks + mcu * n_blocks;
+    for (int k = 0; k <= n_blocks && !check_failed; k++) {
+        const uint32_t bit = blocks[k] & FIRN_SKIM_PLACE;
+        CHECK(k == 0 || !(blocks[k] & FIRN_SKIM_BAD));
+        CHECK(bit / 8 <= (size_t)(found->past - found->bytes));
+        CHECK_INT(bit - (blocks[0] & FIRN_SKIM_PLACE), begin[k] - begin[0]);
+        if (bit / 8 + 8 <= (size_t)(found->past - found->bytes))
+            CHECK(bits_at(found->bytes, bit) == bits_at(bytes, begin[k]));
+    }
+}
+
+static bool is_bad(const struct firn_skimmed *found, int mcu)
+{
+    uint32_t all = 0;
+    for (int k = 1; k <= n_blocks; k++)
+        all |= found->blocks[mcu * n_blocks + k];
+    return all & FIRN_SKIM_BAD;
+}
+
+/* All MCUs, and then at most some that are bad. */
 static void test_places(const struct out *o)
 {
     static uint8_t bytes[sizeof o->bytes + 8];
     size_t n = 0;
+    int mcus = 0;
     for (size_t i = 0; i < o->n; i += 1 + (o->bytes[i] == 0xFF))
         bytes[n++] = o->bytes[i];
     memset(bytes + n, 0, 8);
     firn_skim_begin(skim, &skimming, o->bytes, o->n);
-    for (int i = 0; i < n_mcus && !check_failed; i++) {
-        const struct firn_skimmed mcu = firn_skim_next(skim);
-        const size_t *begin = begins + i * n_blocks;
-        CHECK(mcu.blocks, "(MCU %d of %d)", i, n_mcus);
-        CHECK(mcu.next >= o->bytes && mcu.next <= o->bytes + o->n);
-        if (!mcu.blocks)
-            return;
-        for (int k = 0; k <= n_blocks; k++) {
-            const uint32_t bit = mcu.blocks[k] & FIRN_SKIM_PLACE;
-            CHECK(bit / 8 <= (size_t)(mcu.past - mcu.bytes));
-            CHECK_INT(bit - (mcu.blocks[0] & FIRN_SKIM_PLACE), begin[k] - begin[0]);
-            if (bit / 8 + 8 <= (size_t)(mcu.past - mcu.bytes))
-                CHECK(bits_at(mcu.bytes, bit) == bits_at(bytes, begin[k]));
-        }
+    for (struct firn_skimmed found; (found = firn_skim_next(skim)).n_mcus > 0;) {
+        CHECK(found.next >= o->bytes && found.next <= o->bytes + o->n);
+        for (int i = 0; i < found.n_mcus && !check_failed; i++, mcus++)
+            if (mcus < n_mcus)
+                check_mcu(&found, i, bytes, begins + mcus * n_blocks);
+            else
+                CHECK(mcus > n_mcus || is_bad(&found, i));
     }
-    CHECK(!firn_skim_next(skim).blocks);
-    CHECK(!firn_skim_next(skim).blocks);
+    CHECK(mcus >= n_mcus);
+    CHECK_INT(firn_skim_next(skim).n_mcus, 0);
 }
 
 /* MCUs until one is not sound, which the two must agree on, as on what is wanted of the others. */

@@ -25,8 +25,6 @@
 
 #include <string.h>
 
-#include "image/skim.h"
-
 #define LOOK FIRN_ENTROPY_LOOK
 #define LEAP FIRN_ENTROPY_LEAP
 
@@ -342,6 +340,7 @@ static void begin_skimming(struct firn_entropy *e, const uint8_t *bytes, size_t 
     e->skims = e->skims && e->skim;
     if (e->skims)
         firn_skim_begin(e->skim, e, bytes, size);
+    e->found.n_mcus = 0;
 }
 
 void firn_entropy_begin(struct firn_entropy *e, const uint8_t *bytes, size_t size,
@@ -367,24 +366,28 @@ void firn_entropy_free(struct firn_entropy *e)
     e->skim = NULL;
 }
 
-static inline bits_t bits_at(const struct firn_skimmed *mcu, uint32_t bit)
+static inline bits_t bits_at(const struct firn_skimmed *found, uint32_t bit)
 {
-    const int used = bit & 7;
-    bits_t b = {mcu->bytes + bit / 8, mcu->past + 8, 0, 0, 0};
-    b = refill(b, true);
-    return drop(b, used);
+    const bits_t b = {found->bytes + bit / 8, found->past + 8, 0, 0, 0};
+    return drop(refill(b, true), bit % 8);
+}
+
+static bool find_more(struct firn_entropy *e)
+{
+    e->found = firn_skim_next(e->skim);
+    e->in.next = e->found.next;
+    return e->found.n_mcus > 0;
 }
 
 static bool skimmed_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
 {
-    const struct firn_skimmed mcu = firn_skim_next(e->skim);
-    if (!mcu.blocks)
+    if (e->found.n_mcus == 0 && !find_more(e))
         return false;
-    e->in.next = mcu.next;
+    const uint32_t *const places = e->found.blocks;
     for (int i = 0; i < e->n_blocks; i++) {
         int *dc = &e->dc[e->block[i].component];
-        bits_t b = bits_at(&mcu, mcu.blocks[i] & FIRN_SKIM_PLACE);
-        if (!direct(&b, e->block[i].dc, true, dc))
+        bits_t b = bits_at(&e->found, places[i] & FIRN_SKIM_PLACE);
+        if ((places[i + 1] & FIRN_SKIM_BAD) || !direct(&b, e->block[i].dc, true, dc))
             return false;
         if (!blocks)
             continue;
@@ -392,6 +395,8 @@ static bool skimmed_mcu(struct firn_entropy *e, int16_t (*const *blocks)[64])
         if (!e->block[i].dc_only && !alternating(&b, e->block[i].ac, true, false, *blocks[i]))
             return false;
     }
+    e->found.blocks += e->n_blocks;
+    e->found.n_mcus--;
     return true;
 }
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/skim.h"
+
 #define FIRN_ENTROPY_BLOCKS 10  /**< of an MCU, at most: the standard's limit */
 #define FIRN_ENTROPY_LOOK 11    /**< bits of one look: a symbol with its value, mostly */
 #define FIRN_ENTROPY_LEAP 13    /**< bits of a look that passes over several symbols */
@@ -51,6 +53,7 @@ struct firn_entropy {
     bool leaps;                /**< the scan is long enough to pay for larger tables */
     bool skims;                /**< skim finds the blocks */
     struct firn_skim *skim;    /**< made when it is needed first */
+    struct firn_skimmed found; /**< what of it is still to come */
     unsigned restart_interval; /**< MCUs; 0: none */
 
     struct firn_entropy_bits in;

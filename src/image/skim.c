@@ -72,7 +72,7 @@
 #define ENDS FIRN_SKIM_ENDS
 #define FULL (64u << 24)
 #define OVER (65u << 24)
-#define BAD 0x80000000u /* in a list: no code leads there */
+#define BAD FIRN_SKIM_BAD
 
 /* Where a walker is: within this block of an MCU, its first coefficient known. */
 struct place {
@@ -97,7 +97,8 @@ struct section {
 
 /* A run of MCUs in the joined list. */
 struct run {
-    const uint32_t *next, *end;
+    const uint32_t *blocks;
+    int n_mcus;
 };
 
 struct firn_skim {
@@ -300,13 +301,13 @@ static bool walk_to_meet(const struct firn_skim *s, struct section *x, const uin
 }
 
 /* Of these MCUs, those whose bits are all there. */
-static void add_run(struct firn_skim *s, const uint32_t *next, const uint32_t *end)
+static void add_run(struct firn_skim *s, const uint32_t *blocks, const uint32_t *end)
 {
-    while (end > next && place_of(end) > s->limit)
+    while (end > blocks && place_of(end) > s->limit)
         end -= s->n_blocks;
-    if (end == next)
+    if (end == blocks)
         return;
-    s->runs[s->n_runs++] = (struct run){next, end};
+    s->runs[s->n_runs++] = (struct run){blocks, (int)(end - blocks) / s->n_blocks};
     s->end = place_of(end);
 }
 
@@ -335,17 +336,17 @@ static void fill(struct firn_skim *s)
 {
     uint8_t *to = s->bytes + s->n;
     const uint8_t *from = s->next;
-    while (s->bytes + STRIP - to >= 8 && s->past - from > 8) {
-        uint64_t v;
-        memcpy(&v, from, 8);
-        memcpy(to, from, 8);
-        const uint64_t ff = firn_entropy_ff(v);
-        if (!ff) {
-            to += 8;
-            from += 8;
+    while (s->bytes + STRIP - to >= 16 && s->past - from > 16) {
+        uint64_t v[2];
+        memcpy(v, from, 16);
+        memcpy(to, from, 16);
+        const uint64_t ff[2] = {firn_entropy_ff(v[0]), firn_entropy_ff(v[1])};
+        if (!(ff[0] | ff[1])) {
+            to += 16;
+            from += 16;
             continue;
         }
-        const int n = __builtin_ctzll(ff) / 8 + 1;
+        const int n = ff[0] ? __builtin_ctzll(ff[0]) / 8 + 1 : __builtin_ctzll(ff[1]) / 8 + 9;
         if (from[n] != 0)
             break;
         to += n;
@@ -404,17 +405,6 @@ struct firn_skimmed firn_skim_next(struct firn_skim *s)
 {
     if (s->run == s->n_runs)
         next_strip(s);
-    struct firn_skimmed mcu = {NULL, s->bytes, s->bytes + s->n, s->next};
-    if (s->run == s->n_runs)
-        return mcu;
-    struct run *const run = &s->runs[s->run];
-    uint32_t all = 0;
-    for (int i = 1; i <= s->n_blocks; i++)
-        all |= run->next[i];
-    if (all & BAD)
-        return mcu;
-    mcu.blocks = run->next;
-    run->next += s->n_blocks;
-    s->run += run->next == run->end;
-    return mcu;
+    const struct run run = s->run < s->n_runs ? s->runs[s->run++] : (struct run){NULL, 0};
+    return (struct firn_skimmed){run.n_mcus, run.blocks, s->bytes, s->bytes + s->n, s->next};
 }

@@ -23,16 +23,21 @@ void firn_skim_destroy(struct firn_skim *skim);
 void firn_skim_begin(struct firn_skim *skim, const struct firn_entropy *e, const uint8_t *bytes,
                      size_t size);
 
-/** The next MCU. */
+/** The next MCUs, which stay until more are asked for. */
 struct firn_skimmed {
-    const uint32_t *blocks; /**< of each, the bit where it begins, in the bits of FIRN_SKIM_PLACE */
-    const uint8_t *bytes;   /**< that these bits are counted in: without the zeros behind 0xFF */
+    int n_mcus;             /**< 0: there is no whole one any more */
+    const uint32_t *blocks; /**< where each begins; at last, where the last one ends */
+    const uint8_t *bytes;   /**< the scan without the zeros behind 0xFF */
     const uint8_t *past;    /**< the last of these; eight more may be read */
     const uint8_t *next;    /**< as far as the scan itself has been read: up to a marker */
 };
+
+/** Where a block begins: these bits of an entry are a bit of `bytes`. */
 #define FIRN_SKIM_PLACE 0x7FFFFFu
 
-/** `blocks` is NULL when this MCU is not plainly sound or not there; nor is the next one, then. */
+/** Set where a block ends that is none: with it, all is guessed. */
+#define FIRN_SKIM_BAD 0x80000000u
+
 struct firn_skimmed firn_skim_next(struct firn_skim *skim);
 
 #endif
