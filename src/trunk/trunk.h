@@ -20,7 +20,7 @@ struct firn_trunk_worker;
 
 /**
  * Packs the weights of `model` (which may be closed afterwards) for crops of `crop` x `crop`
- * pixels and the instruction set `cpu`. `small`: in a third of the memory or less, for the same
+ * pixels and the instruction set `cpu`. `small`: in less than half of the memory, for the same
  * features; large layers then cost a little more time, the less the larger the batch.
  */
 int firn_trunk_create(struct firn_trunk **out, const struct firn_model *model, int crop,
