@@ -32,7 +32,7 @@ static void note_pixels(struct train *t)
         const struct firn_pass *pass = firn_layered_pass(l, p);
         t->pixels[pass->conv] = pass->pixels;
         if (pass->down >= 0)
-            t->pixels[pass->down] = pass->pixels;
+            t->pixels[pass->down] = pass->down_pixels;
     }
 }
 

@@ -60,6 +60,7 @@ static void add_pass(struct firn_layered *l, int block, int k, size_t side)
     p->main = p->pixels * s->cout;
     if (b && k == 0 && b->down >= 0) {
         p->down = b->down;
+        p->down_pixels = pixels_of(&plan->conv[b->down]);
         p->channels += plan->conv[b->down].cout;
     }
     if (b && p->pixels < FIRN_STAGE_PIXELS)
@@ -344,7 +345,7 @@ static void take_moments(const struct firn_pass *pass, const float *main, const 
     int c = (int)(pass->main / pass->pixels);
     firn_moments(main, pass->pixels, c, moments, moments + pass->channels);
     if (pass->down >= 0)
-        firn_moments(side, pass->pixels, pass->channels - c, moments + c,
+        firn_moments(side, pass->down_pixels, pass->channels - c, moments + c,
                      moments + pass->channels + c);
 }
 

@@ -36,7 +36,8 @@ struct firn_pass {
     int conv;          /**< index of its convolution */
     int down;          /**< of the downsample that it computes too, or -1 */
     int channels;      /**< of both: first those of `conv`, then those of `down` */
-    size_t pixels;     /**< of their output maps, on which the statistics are taken */
+    size_t pixels;     /**< of the output map of `conv`, on which its statistics are taken */
+    size_t down_pixels; /**< the same of `down`: fewer where a later convolution has the stride */
     size_t side, main; /**< floats that it leaves in a slot */
     int images;        /**< worked on at once, at most */
 };
