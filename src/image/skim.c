@@ -65,8 +65,11 @@
 /* Bytes that may be read behind a strip, all of them zero. */
 #define SLACK 64
 
-/* Entries of a section's list: for a block to every eight bits. Lists begin in different sets. */
-#define LENGTH (SECTION + 16 * (LOOKS + 1))
+/* Entries of a section's list: for a block to every two bits. Lists begin in different sets. */
+#define LENGTH (4 * SECTION + 16 * (LOOKS + 1))
+
+/* Bits of the longest step: a code of 16 and a value of 15. */
+#define MOST_BITS 31
 
 #define PLACE FIRN_SKIM_PLACE
 #define ENDS FIRN_SKIM_ENDS
@@ -229,7 +232,7 @@ static uint32_t rounds_left(const struct section *x)
 {
     const uint32_t at = x->walker.at & PLACE;
     const uint32_t room = (uint32_t)(x->list + LENGTH - x->walker.out) / (LOOKS + 1);
-    const uint32_t rounds = at < x->target ? (x->target - at) / (LOOKS * FIRN_SKIM_MOST) + 1 : 0;
+    const uint32_t rounds = at < x->target ? (x->target - at) / (LOOKS * MOST_BITS) + 1 : 0;
     return rounds < room ? rounds : room;
 }
 

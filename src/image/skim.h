@@ -15,7 +15,7 @@
 struct firn_entropy;
 struct firn_skim;
 
-/** NULL when memory is out: less than 2 MiB, for one scan after another. */
+/** NULL when memory is out: less than 5 MiB, for one scan after another. */
 struct firn_skim *firn_skim_create(void);
 void firn_skim_destroy(struct firn_skim *skim);
 
