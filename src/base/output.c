@@ -66,11 +66,12 @@ static char *folder_of(const char *path)
 
 int firn_output_check(const char *path, struct firn_error *err)
 {
-    char *folder = folder_of(path);
+    char *real = follow(path), *folder = real ? folder_of(real) : NULL;
     int result = folder ? check_name(path, err) : firn_fail_nomem(err, "a file's name");
     if (result == 0 && access(folder, W_OK | X_OK) != 0)
         result = fail_to_create(err, path, errno);
     free(folder);
+    free(real);
     return result;
 }
 

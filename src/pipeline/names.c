@@ -19,7 +19,7 @@ struct firn_names {
     int ahead;             /* the answer that was peeked at, or FIRN_NAMES_END */
     char path[PATH_MAX];   /* ... and its path */
     size_t length;         /* of the name being collected */
-    char name[PATH_MAX];
+    char name[PATH_MAX + 1]; /* with a carriage return behind it */
     size_t at, filled;     /* in the chunk */
     char chunk[64 * 1024];
 };
@@ -84,8 +84,8 @@ static int finish(struct firn_names *n, char path[PATH_MAX])
     n->length = 0;
     if (length == 0)
         return FIRN_NAMES_END;
-    n->name[length < sizeof n->name ? length : sizeof n->name - 1] = '\0';
-    if (length < sizeof n->name && firn_absolute(n->name, path))
+    n->name[length < PATH_MAX ? length : PATH_MAX - 1] = '\0';
+    if (length < PATH_MAX && firn_absolute(n->name, path))
         return FIRN_NAMES_ONE;
     memcpy(path, n->name, PATH_MAX);
     return FIRN_NAMES_LONG;
