@@ -171,9 +171,10 @@ static int model_option(struct text *t, const struct firn_fingerprint *want,
                         const struct firn_fingerprint *other)
 {
     char family[VALUE], tensors[VALUE], seed[VALUE];
-    if (!(differs(want, other, FIRN_PART_TRUNK, "family", family) |
-          differs(want, other, FIRN_PART_TRUNK, "tensors", tensors) |
-          differs(want, other, FIRN_PART_TRUNK, "untrained", seed)))
+    int n = differs(want, other, FIRN_PART_TRUNK, "family", family) +
+            differs(want, other, FIRN_PART_TRUNK, "tensors", tensors) +
+            differs(want, other, FIRN_PART_TRUNK, "untrained", seed);
+    if (n == 0)
         return 0;
     if (!seed[0])
         say(t, " -m MODEL");
@@ -190,8 +191,8 @@ static int statistics_option(struct text *t, const struct firn_fingerprint *want
     char mode[VALUE], stats[VALUE], batch[VALUE], seed[VALUE];
     bool other_mode = differs(want, other, FIRN_PART_BATCHNORM, "mode", mode);
     bool other_stats = differs(want, other, FIRN_PART_BATCHNORM, "stats", stats);
-    bool other_batch = differs(want, other, FIRN_PART_BATCHNORM, "batch", batch) |
-                       differs(want, other, FIRN_PART_BATCHNORM, "seed", seed);
+    int other_batch = differs(want, other, FIRN_PART_BATCHNORM, "batch", batch) +
+                      differs(want, other, FIRN_PART_BATCHNORM, "seed", seed);
     if (strcmp(mode, "batch") == 0 && (other_mode || other_batch))
         say(t, " --bn batch:%s%s%s", batch, strcmp(seed, "0") ? ":" : "",
             strcmp(seed, "0") ? seed : "");

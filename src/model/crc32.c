@@ -10,7 +10,9 @@
 #include <string.h>
 
 static uint32_t table[8][256];
+#if defined(__x86_64__)
 static bool can_fold; /* what the table does, faster */
+#endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void fill_table(void)
